@@ -1,0 +1,1 @@
+"""Sets up logs, metrics and traces, and carries events to telemetry without losing one."""

@@ -1,0 +1,70 @@
+"""An append-only file of messages that survives the process.
+
+Written before a request is answered, so that the event of every answered request reaches telemetry
+even when the process is killed a moment later. Not fsynced: it outlives a killed process, not a
+machine that loses power.
+"""
+
+import struct
+from pathlib import Path
+
+_LENGTH = struct.Struct("<I")
+
+
+class Spool:
+    """Segments `<number>.spool` in a folder; the newest is written, older ones wait to be sent."""
+
+    def __init__(self, folder: Path, segment_bytes: int = 4 * 1024 * 1024) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._limit = segment_bytes
+        self._number = max((int(path.stem) for path in self.segments()), default=0)
+        self._open_next()
+
+    def segments(self) -> list[Path]:
+        """All segments, oldest first."""
+        return sorted(self._folder.glob("*.spool"), key=lambda path: int(path.stem))
+
+    def sealed(self) -> list[Path]:
+        """Segments that are not written any more, oldest first."""
+        return [path for path in self.segments() if path != self._path]
+
+    def append(self, message: bytes) -> None:
+        """Writes one message; raises OSError when the disk refuses it."""
+        self._file.write(_LENGTH.pack(len(message)) + message)
+        self._size += _LENGTH.size + len(message)
+        if self._size >= self._limit:
+            self.seal()
+
+    def seal(self) -> None:
+        """Closes the current segment, so that it may be sent; does nothing while it is empty."""
+        if self._size:
+            self._file.close()
+            self._open_next()
+
+    def close(self) -> None:
+        """Closes the current segment and removes it when it is empty."""
+        self._file.close()
+        if not self._size:
+            self._path.unlink(missing_ok=True)
+
+    def _open_next(self) -> None:
+        self._number += 1
+        self._path = self._folder / f"{self._number:012d}.spool"
+        self._file = self._path.open("ab", buffering=0)
+        self._size = 0
+
+
+def read_segment(path: Path) -> list[bytes]:
+    """The messages of a segment; a last one that was cut by a kill was never acknowledged and is left out."""
+    wire = path.read_bytes()
+    messages = []
+    offset = 0
+    while offset + _LENGTH.size <= len(wire):
+        (length,) = _LENGTH.unpack_from(wire, offset)
+        offset += _LENGTH.size
+        if offset + length > len(wire):
+            break
+        messages.append(wire[offset : offset + length])
+        offset += length
+    return messages
