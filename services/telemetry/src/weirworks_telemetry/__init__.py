@@ -1,0 +1,1 @@
+"""Keeps traces, metrics, logs, events and the load history."""

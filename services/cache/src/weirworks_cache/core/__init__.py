@@ -1,0 +1,1 @@
+"""Decisions of the cache: no clock, no I/O."""

@@ -1,0 +1,1 @@
+"""Where entries are kept; one contract suite runs on every store."""

@@ -1,0 +1,1 @@
+"""Decisions of the inference service: no clock, no I/O."""

@@ -1,0 +1,17 @@
+"""`weirworks-inference`: starts the service."""
+
+import sys
+
+from weirworks_service import run_service
+
+from weirworks_inference.app import InferenceApp
+from weirworks_inference.settings import InferenceSettings
+
+
+def main() -> int:
+    """Returns the exit code."""
+    return run_service("inference", InferenceSettings, InferenceApp, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The rules of requests that a type cannot say; every violation is named at once."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from weirworks.inference.v1.image_pb2 import ClassifyImageRequest
+from weirworks.inference.v1.text_pb2 import EmbedTextRequest
+from weirworks_rpc import InvalidFields, Violation
+
+T = TypeVar("T")
+_MAX_TEXTS = 256
+_MAX_CHARACTERS = 20_000
+_MAX_TOP_K = 100
+_PAGE, _MAX_PAGE = 100, 1000
+
+
+def check_classify(request: ClassifyImageRequest) -> None:
+    """Raises InvalidFields. The picture itself is judged when it is decoded."""
+    problems = []
+    if request.top_k > _MAX_TOP_K:
+        problems.append(Violation("top_k", f"{request.top_k} given; at most {_MAX_TOP_K}"))
+    if request.label_language not in ("", "en", "tr"):
+        problems.append(Violation("label_language", "must be 'en' or 'tr'"))
+    _raise_if(problems)
+
+
+def check_embed(request: EmbedTextRequest) -> None:
+    """Raises InvalidFields."""
+    problems = []
+    if not 1 <= len(request.texts) <= _MAX_TEXTS:
+        problems.append(Violation("texts", f"{len(request.texts)} given; 1 to {_MAX_TEXTS} are taken"))
+    for position, text in enumerate(request.texts[:_MAX_TEXTS]):
+        if not text.strip():
+            problems.append(Violation(f"texts[{position}]", "must not be empty"))
+        elif len(text) > _MAX_CHARACTERS:
+            rule = f"{len(text)} characters given; at most {_MAX_CHARACTERS}"
+            problems.append(Violation(f"texts[{position}]", rule))
+    _raise_if(problems)
+
+
+def page_of(items: Sequence[T], size: int, token: str) -> tuple[Sequence[T], str]:
+    """One page and the token of the next. Raises InvalidFields."""
+    problems = []
+    if not 0 <= size <= _MAX_PAGE:
+        problems.append(Violation("page_size", f"{size} given; 0 to {_MAX_PAGE}"))
+    if token and not (token.isdecimal() and int(token) <= len(items)):
+        problems.append(Violation("page_token", "must be the next_page_token of an answer"))
+    _raise_if(problems)
+    start = int(token or 0)
+    end = start + (size or _PAGE)
+    return items[start:end], str(end) if end < len(items) else ""
+
+
+def _raise_if(problems: list[Violation]) -> None:
+    if problems:
+        raise InvalidFields(problems)

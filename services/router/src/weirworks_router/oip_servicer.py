@@ -1,0 +1,56 @@
+"""The Open Inference Protocol, passed through as bytes: no tensor is parsed here."""
+
+from weirworks_rpc import Call, InvalidFields, Violation
+from weirworks_rpc.oip import SERVICE, messages
+
+from weirworks_router.convert import entry_key
+from weirworks_router.core.wire import NotAMessage, infer_head, with_id
+from weirworks_router.dispatch import Dispatcher
+from weirworks_router.fleet import Fleet
+from weirworks_router.journal import Record
+from weirworks_router.local import Ask, LocalRoute
+
+# Every method but the stream, which needs an endpoint of its own for its whole life.
+RAW = frozenset(method.name for method in SERVICE.methods if not method.server_streaming)
+
+
+class OipServicer:
+    """Answers `inference.GRPCInferenceService`; every request and answer is bytes."""
+
+    def __init__(self, local: LocalRoute, dispatcher: Dispatcher, fleet: Fleet, cached: bool) -> None:
+        self._local = local
+        self._dispatcher = dispatcher
+        self._fleet = fleet
+        self._cached = cached
+
+    async def server_live(self, _wire: bytes, _call: Call) -> bytes:
+        return bytes(messages.ServerLiveResponse(live=True).SerializeToString())
+
+    async def server_ready(self, _wire: bytes, _call: Call) -> bytes:
+        """True when there is an endpoint to send to."""
+        ready = bool(self._fleet.endpoints())
+        return bytes(messages.ServerReadyResponse(ready=ready).SerializeToString())
+
+    async def server_metadata(self, wire: bytes, call: Call) -> bytes:
+        return await self._pass(wire, call)
+
+    async def model_ready(self, wire: bytes, call: Call) -> bytes:
+        return await self._pass(wire, call)
+
+    async def model_metadata(self, wire: bytes, call: Call) -> bytes:
+        return await self._pass(wire, call)
+
+    async def model_infer(self, wire: bytes, call: Call) -> bytes:
+        try:
+            head = infer_head(wire)
+        except NotAMessage:
+            rule = f"the {len(wire)} bytes are not a inference.ModelInferRequest"
+            raise InvalidFields([Violation("request", rule)]) from None
+        record = Record("infer", head.model, head.digest)
+        key = entry_key("infer", head.model, head.version, {}, head.digest) if self._cached else None
+        answer = await self._local.answer(Ask(call.method, wire, record, key), call)
+        return with_id(answer.wire, head.request_id) if answer.cached else answer.wire
+
+    async def _pass(self, wire: bytes, call: Call) -> bytes:
+        answer, _endpoint, _fallbacks = await self._dispatcher.send(call.method, wire, call)
+        return answer

@@ -1,0 +1,1 @@
+"""Decisions of telemetry: no clock, no I/O."""
