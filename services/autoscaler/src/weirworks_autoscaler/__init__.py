@@ -1,0 +1,1 @@
+"""Resizes inference replicas from predicted load."""

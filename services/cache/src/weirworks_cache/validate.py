@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from weirworks.cache.v1.cache_service_pb2 import StoreEntryRequest
 from weirworks.cache.v1.entry_pb2 import EntryKey
-from weirworks_rpc import InvalidFields, Violation
+from weirworks_rpc import Violation
+from weirworks_rpc.requests import refuse
 
 MAX_VALUE = 4 * 1024 * 1024
 _MAX_TTL = timedelta(days=30)
@@ -12,7 +13,7 @@ _MAX_TTL = timedelta(days=30)
 
 def check_key(key: EntryKey) -> None:
     """Raises InvalidFields with every violation."""
-    raise_if(_key_problems(key))
+    refuse(_key_problems(key))
 
 
 def check_store(request: StoreEntryRequest) -> None:
@@ -24,13 +25,7 @@ def check_store(request: StoreEntryRequest) -> None:
         seconds = request.ttl.seconds + request.ttl.nanos / 1e9
         if not 0 < seconds <= _MAX_TTL.total_seconds():
             problems.append(Violation("ttl", "must be above 0 and at most 30 days"))
-    raise_if(problems)
-
-
-def raise_if(problems: list[Violation]) -> None:
-    """Raises InvalidFields when there are any."""
-    if problems:
-        raise InvalidFields(problems)
+    refuse(problems)
 
 
 def _key_problems(key: EntryKey) -> list[Violation]:

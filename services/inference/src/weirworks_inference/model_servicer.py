@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from weirworks.inference.v1 import image_pb2, model_service_pb2, text_pb2
 from weirworks_rpc import Call
+from weirworks_rpc.requests import page_of
 
 from weirworks_inference.convert import model_pb, parse_model_name, stage_pb
 from weirworks_inference.core.probabilities import mean_pooled, top_classes
@@ -16,7 +17,7 @@ from weirworks_inference.images import decode, to_input
 from weirworks_inference.repository import Loaded
 from weirworks_inference.settings import InferenceSettings
 from weirworks_inference.text import Tokens
-from weirworks_inference.validate import check_classify, check_embed, page_of
+from weirworks_inference.validate import check_classify, check_embed
 
 # Activations of 32 texts of 256 tokens take about 100 MB; all 256 at once would take eight times that.
 _TEXT_BATCH = 32

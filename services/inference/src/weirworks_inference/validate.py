@@ -1,17 +1,13 @@
 """The rules of requests that a type cannot say; every violation is named at once."""
 
-from collections.abc import Sequence
-from typing import TypeVar
-
 from weirworks.inference.v1.image_pb2 import ClassifyImageRequest
 from weirworks.inference.v1.text_pb2 import EmbedTextRequest
-from weirworks_rpc import InvalidFields, Violation
+from weirworks_rpc import Violation
+from weirworks_rpc.requests import refuse
 
-T = TypeVar("T")
 _MAX_TEXTS = 256
 _MAX_CHARACTERS = 20_000
 _MAX_TOP_K = 100
-_PAGE, _MAX_PAGE = 100, 1000
 
 
 def check_classify(request: ClassifyImageRequest) -> None:
@@ -21,7 +17,7 @@ def check_classify(request: ClassifyImageRequest) -> None:
         problems.append(Violation("top_k", f"{request.top_k} given; at most {_MAX_TOP_K}"))
     if request.label_language not in ("", "en", "tr"):
         problems.append(Violation("label_language", "must be 'en' or 'tr'"))
-    _raise_if(problems)
+    refuse(problems)
 
 
 def check_embed(request: EmbedTextRequest) -> None:
@@ -35,22 +31,4 @@ def check_embed(request: EmbedTextRequest) -> None:
         elif len(text) > _MAX_CHARACTERS:
             rule = f"{len(text)} characters given; at most {_MAX_CHARACTERS}"
             problems.append(Violation(f"texts[{position}]", rule))
-    _raise_if(problems)
-
-
-def page_of(items: Sequence[T], size: int, token: str) -> tuple[Sequence[T], str]:
-    """One page and the token of the next. Raises InvalidFields."""
-    problems = []
-    if not 0 <= size <= _MAX_PAGE:
-        problems.append(Violation("page_size", f"{size} given; 0 to {_MAX_PAGE}"))
-    if token and not (token.isdecimal() and int(token) <= len(items)):
-        problems.append(Violation("page_token", "must be the next_page_token of an answer"))
-    _raise_if(problems)
-    start = int(token or 0)
-    end = start + (size or _PAGE)
-    return items[start:end], str(end) if end < len(items) else ""
-
-
-def _raise_if(problems: list[Violation]) -> None:
-    if problems:
-        raise InvalidFields(problems)
+    refuse(problems)

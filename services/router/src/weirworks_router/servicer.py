@@ -6,7 +6,8 @@ from hashlib import sha256
 from weirworks.inference.v1 import image_pb2, text_pb2
 from weirworks.router.v1 import generate_pb2
 from weirworks.router.v1 import router_service_pb2 as service_pb2
-from weirworks_rpc import Call, Violation
+from weirworks_rpc import Call
+from weirworks_rpc.requests import page_of
 
 from weirworks_router.convert import entry_key, local_route_pb, plan_pb
 from weirworks_router.fleet import Fleet
@@ -15,10 +16,9 @@ from weirworks_router.journal import Record
 from weirworks_router.local import Ask, LocalRoute
 from weirworks_router.prompts import Prompts
 from weirworks_router.settings import RouterSettings
-from weirworks_router.validate import check_prompt, raise_if
+from weirworks_router.validate import check_prompt
 
 _INFERENCE = "/weirworks.inference.v1.ModelService"
-_PAGE, _MAX_PAGE = 100, 1000
 
 
 class RouterServicer:
@@ -80,17 +80,8 @@ class RouterServicer:
     async def list_backends(
         self, request: service_pb2.ListBackendsRequest, _call: Call
     ) -> service_pb2.ListBackendsResponse:
-        problems = []
-        if not 0 <= request.page_size <= _MAX_PAGE:
-            problems.append(Violation("page_size", f"{request.page_size} given; 0 to {_MAX_PAGE}"))
-        if request.page_token and not request.page_token.isdecimal():
-            problems.append(Violation("page_token", "must be the next_page_token of an answer"))
-        raise_if(problems)
-        backends = self._backends()
-        start = int(request.page_token or 0)
-        end = start + (request.page_size or _PAGE)
-        more = str(end) if end < len(backends) else ""
-        return service_pb2.ListBackendsResponse(backends=backends[start:end], next_page_token=more)
+        backends, token = page_of(self._backends(), request.page_size, request.page_token)
+        return service_pb2.ListBackendsResponse(backends=backends, next_page_token=token)
 
     def _backends(self) -> list[service_pb2.Backend]:
         endpoints = [

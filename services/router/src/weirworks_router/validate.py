@@ -3,7 +3,8 @@
 import math
 
 from weirworks.router.v1.generate_pb2 import GenerateRequest
-from weirworks_rpc import InvalidFields, Violation
+from weirworks_rpc import Violation
+from weirworks_rpc.requests import refuse
 
 _LONGEST = 200_000
 _MOST_TOKENS = 32_768
@@ -19,18 +20,12 @@ def check_generate(request: GenerateRequest) -> None:
         problems.append(Violation("max_output_tokens", f"{request.max_output_tokens} given; at most {_MOST_TOKENS}"))
     if request.HasField("temperature") and not (math.isfinite(request.temperature) and 0 <= request.temperature <= 2):
         problems.append(Violation("temperature", "must be 0 to 2"))
-    raise_if(problems)
+    refuse(problems)
 
 
 def check_prompt(prompt: str) -> None:
     """Raises InvalidFields."""
-    raise_if(_prompt_problems(prompt))
-
-
-def raise_if(problems: list[Violation]) -> None:
-    """Raises InvalidFields when there are any."""
-    if problems:
-        raise InvalidFields(problems)
+    refuse(_prompt_problems(prompt))
 
 
 def _prompt_problems(prompt: str) -> list[Violation]:

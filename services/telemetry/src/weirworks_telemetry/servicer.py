@@ -10,6 +10,7 @@ from weirworks.telemetry.v1 import telemetry_service_pb2 as service_pb2
 from weirworks.telemetry.v1.series_pb2 import Series
 from weirworks_rpc import Call, Violation
 from weirworks_rpc.errors import StoreUnavailable
+from weirworks_rpc.requests import page_of, page_problems, refuse
 
 from weirworks_telemetry.buffer import Buffer
 from weirworks_telemetry.convert import COLUMNS, row_of
@@ -17,7 +18,7 @@ from weirworks_telemetry.core.rows import Batch
 from weirworks_telemetry.instruments import Instruments
 from weirworks_telemetry.query import Query
 from weirworks_telemetry.settings import TelemetrySettings
-from weirworks_telemetry.validate import check_events, check_series, moment, raise_if
+from weirworks_telemetry.validate import check_events, check_series, moment
 
 
 class TelemetryServicer:
@@ -43,10 +44,10 @@ class TelemetryServicer:
 
     async def list_events(self, request: service_pb2.ListEventsRequest, _call: Call) -> service_pb2.ListEventsResponse:
         kind = request.kind or "decision"
-        problems = _page_problems(request.page_size, 10_000)
+        problems = page_problems(request.page_size, 10_000)
         if kind not in COLUMNS:
             problems.append(Violation("kind", f"must be one of {', '.join(COLUMNS)}"))
-        raise_if(problems)
+        refuse(problems)
         start = datetime.now(UTC) - timedelta(hours=1)
         if request.HasField("start_time"):
             start = moment(request.start_time, "start_time")
@@ -55,18 +56,9 @@ class TelemetryServicer:
         return service_pb2.ListEventsResponse(events=events, next_page_token=token)
 
     async def list_series(self, request: service_pb2.ListSeriesRequest, _call: Call) -> service_pb2.ListSeriesResponse:
-        problems = _page_problems(request.page_size, 1000)
-        if request.page_token and not request.page_token.isdecimal():
-            problems.append(Violation("page_token", "must be the next_page_token of an answer"))
-        raise_if(problems)
         async with _store():
-            models = await self._query.models()
-        start = int(request.page_token or 0)
-        end = start + (request.page_size or 100)
-        return service_pb2.ListSeriesResponse(
-            series=[Series(model=model) for model in models[start:end]],
-            next_page_token=str(end) if end < len(models) else "",
-        )
+            models, token = page_of(await self._query.models(), request.page_size, request.page_token)
+        return service_pb2.ListSeriesResponse(series=[Series(model=model) for model in models], next_page_token=token)
 
     async def query_series(
         self, request: service_pb2.QuerySeriesRequest, _call: Call
@@ -76,7 +68,7 @@ class TelemetryServicer:
             problems.append(Violation("model", "must be a model, or '*' for all"))
         if not request.HasField("start_time"):
             problems.append(Violation("start_time", "must be set"))
-        raise_if(problems)
+        refuse(problems)
         start = moment(request.start_time, "start_time")
         end = moment(request.end_time, "end_time") if request.HasField("end_time") else datetime.now(UTC)
         async with _store():
@@ -97,7 +89,3 @@ async def _store() -> AsyncIterator[None]:
         yield
     except (psycopg.OperationalError, PoolTimeout, OSError) as error:
         raise StoreUnavailable("postgres") from error
-
-
-def _page_problems(size: int, limit: int) -> list[Violation]:
-    return [] if 0 <= size <= limit else [Violation("page_size", f"{size} given; 0 to {limit}")]

@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from weirworks.telemetry.v1.event_pb2 import Event
 from weirworks.telemetry.v1.series_pb2 import Series
 from weirworks_rpc import InvalidFields, Violation
+from weirworks_rpc.requests import refuse
 
 MAX_EVENTS = 10_000
 MAX_SAMPLES = 100_000
@@ -23,7 +24,7 @@ def check_events(events: list[Event], now: datetime, retention: timedelta) -> No
         problems += [Violation(f"events[{position}].{field}", rule) for field, rule in _event(event, now, retention)]
         if len(problems) >= _ENOUGH:
             break
-    raise_if(problems)
+    refuse(problems)
 
 
 def check_series(series: Series, step: timedelta, now: datetime, retention: timedelta) -> None:
@@ -43,7 +44,7 @@ def check_series(series: Series, step: timedelta, now: datetime, retention: time
             problems.append(Violation(place, "counts must be finite and not negative"))
         if len(problems) >= _ENOUGH:
             break
-    raise_if(problems)
+    refuse(problems)
 
 
 def moment(time: Timestamp, field: str) -> datetime:
@@ -52,12 +53,6 @@ def moment(time: Timestamp, field: str) -> datetime:
         return time.ToDatetime(UTC)
     except (ValueError, OverflowError):
         raise InvalidFields([Violation(field, "must be a time between the years 1 and 9999")]) from None
-
-
-def raise_if(problems: list[Violation]) -> None:
-    """Raises InvalidFields when there are any."""
-    if problems:
-        raise InvalidFields(problems)
 
 
 def _event(event: Event, now: datetime, retention: timedelta) -> list[tuple[str, str]]:

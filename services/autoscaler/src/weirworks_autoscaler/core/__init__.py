@@ -1,0 +1,1 @@
+"""The decision, pure: `step.decide` runs the same live, in tests and in replay."""

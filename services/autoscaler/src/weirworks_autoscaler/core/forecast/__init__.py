@@ -1,0 +1,1 @@
+"""Load to come, with quantiles; a backtest picks the method."""

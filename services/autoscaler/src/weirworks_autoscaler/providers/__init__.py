@@ -1,0 +1,1 @@
+"""What is resized: local processes or Kubernetes Deployments."""

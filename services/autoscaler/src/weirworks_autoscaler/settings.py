@@ -1,0 +1,62 @@
+"""Settings of the autoscaler: `WEIRWORKS_AUTOSCALER_<FIELD>`."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import SettingsConfigDict
+from weirworks_service import ServiceSettings
+
+from weirworks_autoscaler.core.types import ScalerSpec
+
+
+class TargetSettings(BaseModel):
+    """One target to resize."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    model: str = "*"
+    namespace: str = "default"
+    deployment: str = "inference"
+    min_replicas: int = Field(1, ge=1)
+    max_replicas: int = Field(10, ge=1)
+    capacity: float = Field(100.0, gt=0)
+    utilization: float = Field(0.8, gt=0, le=1)
+    forecast_enabled: bool = True
+    season: timedelta = timedelta(days=1)
+    lead_time: timedelta = timedelta(seconds=60)
+    hold: timedelta = timedelta(minutes=5)
+    quantile: float = Field(0.95, gt=0.5, lt=1)
+    down_margin: int = Field(2, ge=0)
+    stabilization: timedelta = timedelta(minutes=5)
+    max_step_up: int = Field(0, ge=0)
+    stale_after: timedelta = timedelta(minutes=2)
+
+    def spec(self) -> ScalerSpec:
+        """The same for the decision."""
+        return ScalerSpec(**self.model_dump(exclude={"namespace", "deployment"}))
+
+
+class AutoscalerSettings(ServiceSettings):
+    """Defaults work on a laptop."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WEIRWORKS_AUTOSCALER_", frozen=True, extra="ignore", env_nested_delimiter="__"
+    )
+
+    provider: Literal["local", "kubernetes"] = Field(
+        "local", description="What resizes: the processes of `weir up`, or Deployments through the Kubernetes API."
+    )
+    scale_dir: Path = Field(
+        Path("weirworks-data/replicas"), description="Folder that the local supervisor shares: sizes in, addresses out."
+    )
+    targets: list[TargetSettings] = Field(
+        [TargetSettings(name="inference")], description="Targets as a JSON list; see the README for their fields."
+    )
+    tick: timedelta = Field(timedelta(seconds=15), description="Time between decisions.")
+    metrics_lag: timedelta = Field(
+        timedelta(seconds=3), description="Age at which a step of the load history is taken to be whole."
+    )
+    history: timedelta = Field(timedelta(days=4), description="How much load history forecasts are made from.")
