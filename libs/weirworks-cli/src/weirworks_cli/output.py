@@ -46,3 +46,11 @@ def fail(sentence: str, code: int = FAILED) -> NoReturn:
     """Ends the command."""
     say(sentence)
     sys.exit(code)
+
+
+def leaves_of(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """The errors of a group without the groups between."""
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves += leaves_of(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves

@@ -13,7 +13,7 @@ import click
 from weirworks_engines import EngineFailed, running_engines
 
 from weirworks_cli.context import NoContext, context_file, read_context, remove_context, write_context
-from weirworks_cli.output import FAILED, fail, say
+from weirworks_cli.output import FAILED, fail, leaves_of, say
 from weirworks_cli.suite.child import ChildFailed
 from weirworks_cli.suite.suite import Suite, SuiteOptions
 
@@ -58,7 +58,7 @@ async def _up(context: str, options: SuiteOptions) -> int:
             announcing.cancel()
     except* (ChildFailed, EngineFailed) as failures:
         failed = True
-        for failure in _leaves(failures):
+        for failure in leaves_of(failures):
             say(str(failure))
     finally:
         remove_context(context)
@@ -124,10 +124,3 @@ def _foreground(command: list[str], environment: dict[str, str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: process.terminate())
     return process.wait()
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    leaves: list[BaseException] = []
-    for error in group.exceptions:
-        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return leaves

@@ -13,6 +13,7 @@ _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.25, 10.0
 _PROVEN = 30.0
 _START_PATIENCE = 90.0
 _POLL = 0.05
+_USAGE = 2
 
 
 class ChildFailed(Exception):
@@ -75,10 +76,18 @@ class Child:
             await self._watch(changed)
             if self._stopping.is_set():
                 return
+            self._refuse_bad_settings()
             self.restarts += 1
             backoff = _FIRST_BACKOFF if time.monotonic() - started > _PROVEN else min(_LONGEST_BACKOFF, backoff * 2)
             self._say(f"{self.spec.name} died; restarting in {backoff:g} s (see {self.spec.log})")
             await _either(self._stopping, backoff)
+
+    def _refuse_bad_settings(self) -> None:
+        """A process that was never ready and ends with the code for usage would only do so again."""
+        if self.address or self._process is None or self._process.returncode != _USAGE:
+            return
+        lines = self.spec.log.read_text("utf-8", "replace").splitlines()
+        raise ChildFailed(f"{self.spec.name} refuses its settings: {lines[-1] if lines else 'see its log'}")
 
     async def stop(self) -> None:
         """Asks the process to end, and ends it when it does not."""
