@@ -1,0 +1,1 @@
+"""Gives tests tiny models, fake servers, and real ones on port 0."""

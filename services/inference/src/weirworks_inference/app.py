@@ -1,6 +1,7 @@
 """Builds the inference service and runs its loops."""
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 
 from prometheus_client import CollectorRegistry
@@ -10,6 +11,8 @@ from weirworks_rpc import Server, Service
 from weirworks_rpc.interceptors import Metrics, Tracing
 from weirworks_rpc.oip import SERVICE as OIP
 
+from weirworks_inference.core import quota
+from weirworks_inference.device import process_start_time
 from weirworks_inference.engine import Engine
 from weirworks_inference.instruments import Instruments
 from weirworks_inference.model_servicer import ModelServicer
@@ -51,6 +54,10 @@ class InferenceApp:
                 await self._repository.load(self._repository.find(name, ""))
         finally:
             serving.cancel()
+        if self._settings.cpu_share < 1:
+            # A pod's CPU limit holds from its first instruction, so a start takes its share too.
+            elapsed = time.time() - process_start_time()
+            await asyncio.sleep(quota.behind(self._settings.cpu_share, time.process_time(), elapsed))
 
     async def serve(self) -> None:
         """Runs models and sends events until `stop`; the last events go out before it ends."""

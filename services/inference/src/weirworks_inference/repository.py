@@ -11,6 +11,7 @@ from pathlib import Path
 
 from weirworks_inference.card import read_card
 from weirworks_inference.core.types import Card, State
+from weirworks_inference.device import resident_bytes
 from weirworks_inference.errors import ModelBroken, ModelNotFound
 from weirworks_inference.runtime.protocol import LoadFailed, Runtime, Session
 from weirworks_inference.text import TextEncoder
@@ -113,7 +114,7 @@ class Repository:
         if model.state is State.FAILED and since < _RETRY:
             raise ModelBroken(model.name, model.failure, _RETRY - since)
         model.state = State.LOADING
-        before = _resident_bytes()
+        before = resident_bytes()
         try:
             done = await self._worker.run(self._reader(model), _LOAD_TIME)
         except LoadFailed as error:
@@ -127,7 +128,7 @@ class Repository:
         model.loads += 1
         model.load_seconds = done.ran
         model.cold_seconds = 0.0
-        model.resident_bytes = _resident_bytes() - before
+        model.resident_bytes = resident_bytes() - before
         log.info("loaded", extra={"model": model.name, "version": model.version, "seconds": round(done.ran, 3)})
         return done.value
 
@@ -153,8 +154,3 @@ class Repository:
         }
         self._models = {key: self._models.get(key) or Model(*key, folder) for key, folder in found.items()}
         self._scanned = time.monotonic()
-
-
-def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096

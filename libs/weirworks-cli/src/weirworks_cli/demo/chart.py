@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from weirworks_cli.demo.day import DayResult, Seen
+from weirworks_cli.demo.day import LEAD, DayResult, Seen
 from weirworks_cli.demo.trace import Day, clock
 from weirworks_cli.demo.traffic import LATE
 
@@ -14,8 +14,6 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-# Forecasts are drawn this far ahead of the moment that they were made: where decisions look.
-_AHEAD = 8.0
 _BLUE, _ORANGE, _GREY = "#1f6f8b", "#d1603d", "#9aa5ab"
 
 
@@ -53,10 +51,10 @@ def draw(path: Path, day: Day, results: Sequence[DayResult], capacity: float) ->
 def _draw_load(axes: Axes, result: DayResult, capacity: float) -> None:
     times = [look.at for look in result.seen]
     axes.plot(times, [look.scaler.decision.load for look in result.seen], color=_BLUE, label="load for models")
-    band = [(look.at + _AHEAD, *_ahead(look)) for look in result.seen if look.forecast.points]
+    band = [(look.at + LEAD, *_ahead(look)) for look in result.seen if look.forecast.points]
     if band:
         moments, lower, median, upper = np.array(band).T
-        axes.fill_between(moments, lower, upper, color=_BLUE, alpha=0.15, label=f"forecast {_AHEAD:g} s before")
+        axes.fill_between(moments, lower, upper, color=_BLUE, alpha=0.15, label=f"forecast {LEAD:g} s before")
         axes.plot(moments, median, color=_BLUE, linewidth=0.8, linestyle="--")
     ready = [look.scaler.ready_replicas * capacity for look in result.seen]
     axes.step(times, ready, where="post", color=_GREY, label="capacity of ready replicas")
@@ -68,7 +66,7 @@ def _draw_load(axes: Axes, result: DayResult, capacity: float) -> None:
 def _ahead(look: Seen) -> tuple[float, float, float]:
     points = look.forecast.points
     step = look.forecast.step.ToTimedelta().total_seconds()
-    point = points[min(len(points) - 1, round(_AHEAD / step))]
+    point = points[min(len(points) - 1, round(LEAD / step))]
     return point.lower, point.median, point.upper
 
 

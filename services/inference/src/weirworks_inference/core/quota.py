@@ -18,6 +18,11 @@ class Account:
     at: float
 
 
+def behind(share: float, used: float, elapsed: float) -> float:
+    """Seconds by which a start that used so much CPU is ahead of what its share allows."""
+    return max(0.0, used / share - elapsed)
+
+
 def opened(share: float, now: float) -> Account:
     """A full account."""
     return Account(share * PERIOD, now)
