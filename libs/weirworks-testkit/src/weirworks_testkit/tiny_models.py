@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 # Name → datatype and shape.
-Tensors = Mapping[str, tuple[int, Sequence[str | int]]]
+Spec = tuple[int, Sequence[str | int]]
+Tensors = Mapping[str, Spec]
 _CLASSIFIER_CARD = """\
 task = "classify-image"
 [image]
@@ -39,7 +40,7 @@ def write_identity(root: Path, name: str = "identity", version: str = "1", kind:
 def write_adder(root: Path, name: str = "adder", version: str = "1") -> None:
     """`a` and `b` float32 [rows, 2] give `sum`."""
     node = helper.make_node("Add", ["a", "b"], ["sum"])
-    shape = (TensorProto.FLOAT, ["rows", 2])
+    shape: Spec = (TensorProto.FLOAT, ["rows", 2])
     _save(root / name / version, [node], {"a": shape, "b": shape}, {"sum": shape}, {})
 
 
@@ -50,9 +51,9 @@ def write_classifier(root: Path, name: str = "lite0", version: str = "1") -> Non
         helper.make_node("Flatten", ["pooled"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
     ]
-    weights = {"weights": np.eye(3, dtype=np.float32) * 10}
+    weights: dict[str, NDArray[Any]] = {"weights": np.eye(3, dtype=np.float32) * 10}
     folder = root / name / version
-    inputs = {"image": (TensorProto.FLOAT, ["batch", 3, 8, 8])}
+    inputs: Tensors = {"image": (TensorProto.FLOAT, ["batch", 3, 8, 8])}
     _save(folder, nodes, inputs, {"logits": (TensorProto.FLOAT, ["batch", 3])}, weights)
     (folder / "card.toml").write_text(_CLASSIFIER_CARD)
     labels = {"en": ["red", "green", "blue"], "tr": ["kırmızı", "yeşil", "mavi"]}
@@ -67,9 +68,9 @@ def write_encoder(root: Path, name: str = "minilm", version: str = "1") -> None:
         helper.make_node("Unsqueeze", ["mask", "last"], ["column"]),
         helper.make_node("Mul", ["rows", "column"], ["last_hidden_state"]),
     ]
-    constants = {"table": np.eye(4, dtype=np.float32), "last": np.array([2], np.int64)}
-    tokens = (TensorProto.INT64, ["batch", "tokens"])
-    outputs = {"last_hidden_state": (TensorProto.FLOAT, ["batch", "tokens", 4])}
+    constants: dict[str, NDArray[Any]] = {"table": np.eye(4, dtype=np.float32), "last": np.array([2], np.int64)}
+    tokens: Spec = (TensorProto.INT64, ["batch", "tokens"])
+    outputs: Tensors = {"last_hidden_state": (TensorProto.FLOAT, ["batch", "tokens", 4])}
     folder = root / name / version
     _save(folder, nodes, {"input_ids": tokens, "attention_mask": tokens}, outputs, constants)
     (folder / "card.toml").write_text(_ENCODER_CARD)

@@ -26,6 +26,8 @@ _BROKEN = (
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
+    # Raised instead of shown where warnings are errors; DecompressionBombWarning is a RuntimeWarning.
+    UserWarning,
     Image.DecompressionBombWarning,
 )
 

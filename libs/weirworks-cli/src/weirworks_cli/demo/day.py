@@ -32,7 +32,7 @@ MAX_REPLICAS = 4
 # Share of a core that each local replica is held to.
 CPU_SHARE = 0.15
 # Replicas' worth of load at the day's peak, at full use: four are needed at the planned utilisation.
-_PEAK_REPLICAS = 2.8
+_PEAK_REPLICAS = 3.3
 _TICK = 1.0
 # What a start takes at that share (measured: 1.1 s of CPU), and the age of the newest whole step.
 LEAD = 11.0
@@ -96,7 +96,7 @@ def day_environment(day: Day, capacity: float, forecasting: bool) -> dict[str, s
         "min_replicas": 1,
         "max_replicas": MAX_REPLICAS,
         "capacity": round(capacity, 3),
-        "utilization": 0.8,
+        "utilization": 0.95,
         "forecast_enabled": forecasting,
         "season": day.seconds,
         "lead_time": LEAD,

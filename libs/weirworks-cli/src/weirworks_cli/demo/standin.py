@@ -75,7 +75,7 @@ class _Answering:
         body = await request.json()
         self._calls += 1
         delay = self._arm.delay.total_seconds() * self._random.uniform(0.8, 1.2)
-        if self._arm.fails_one_in and self._calls % self._arm.fails_one_in == 1:
+        if self._arm.fails_one_in and (self._calls - 1) % self._arm.fails_one_in == 0:
             await asyncio.sleep(delay / 4)
             return web.json_response({"error": {"message": "the stand-in is overloaded on purpose"}}, status=503)
         prompt = str(body["messages"][-1]["content"])

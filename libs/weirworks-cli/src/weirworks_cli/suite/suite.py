@@ -97,10 +97,11 @@ class Suite:
             await child.wait_ready()
         self.replicas.prepare(self._options.replicas)
         self._replicating = group.create_task(self.replicas.run())
-        fronts = [self._add(group, self._service(name)) for name in ("router", "autoscaler")]
-        for child in fronts:
-            await child.wait_ready()
+        autoscaler = self._add(group, self._service("autoscaler"))
         await self.replicas.wait_ready()
+        await autoscaler.wait_ready()
+        # Last, so that it knows the replicas from its first call on.
+        await self._add(group, self._service("router")).wait_ready()
 
     async def _end(self) -> None:
         # Callers first, then what they call: events that wait still find telemetry.

@@ -1,0 +1,41 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given
+from hypothesis import strategies as st
+from weirworks_observe.spool import Spool, read_segment
+
+messages = st.lists(st.binary(max_size=200), max_size=30)
+
+
+@given(messages, st.integers(min_value=1, max_value=500))
+def test_every_message_comes_back_in_order(sent: list[bytes], limit: int) -> None:
+    with TemporaryDirectory() as folder:
+        spool = Spool(Path(folder), limit)
+        for message in sent:
+            spool.append(message)
+        spool.seal()
+        assert [message for path in spool.sealed() for message in read_segment(path)] == sent
+        spool.close()
+
+
+@given(messages, st.integers(min_value=0, max_value=400))
+def test_a_segment_cut_anywhere_gives_its_whole_messages(sent: list[bytes], kept: int) -> None:
+    with TemporaryDirectory() as folder:
+        spool = Spool(Path(folder))
+        for message in sent:
+            spool.append(message)
+        (path,) = spool.segments()
+        spool._file.close()
+        path.write_bytes(path.read_bytes()[:kept])
+        read = read_segment(path)
+        assert read == sent[: len(read)]
+
+
+def test_a_new_process_finds_what_the_old_one_left(tmp_path: Path) -> None:
+    old = Spool(tmp_path)
+    old.append(b"left behind")
+    new = Spool(tmp_path)
+    assert [read_segment(path) for path in new.sealed()] == [[b"left behind"]]
+    old.close()
+    new.close()

@@ -1,0 +1,214 @@
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import grpc
+import pytest
+from kubernetes.aio import client
+from prometheus_client import CollectorRegistry
+from weirworks.autoscaler.v1 import autoscaler_service_pb2 as pb
+from weirworks.autoscaler.v1.autoscaler_service_pb2_grpc import AutoscalerServiceStub
+from weirworks.telemetry.v1 import telemetry_service_pb2
+from weirworks.telemetry.v1.event_pb2 import Event
+from weirworks.telemetry.v1.series_pb2 import Sample, Series
+from weirworks_autoscaler.app import AutoscalerApp
+from weirworks_autoscaler.providers.kubernetes import DeploymentTarget
+from weirworks_autoscaler.providers.local import LocalTarget
+from weirworks_autoscaler.providers.protocol import Size, TargetUnavailable
+from weirworks_autoscaler.settings import AutoscalerSettings, TargetSettings
+from weirworks_rpc import Call, Server, ServerOptions, Service, error_from_rpc, open_channel
+from weirworks_rpc.errors import StoreUnavailable
+from weirworks_testkit.kubernetes_api import FakeKubernetes, fake_kubernetes
+from weirworks_testkit.running import running, serving, until
+
+TELEMETRY = telemetry_service_pb2.DESCRIPTOR.services_by_name["TelemetryService"]
+KEY = ("prod", "inference")
+TARGET = TargetSettings(
+    name="inference",
+    capacity=10,
+    utilization=1,
+    stabilization=timedelta(0),
+    lead_time=timedelta(seconds=3),
+    hold=timedelta(seconds=5),
+)
+
+
+class Telemetry:
+    """A load that tests set, and the events that come back."""
+
+    def __init__(self) -> None:
+        self.load: float | None = 0.0
+        self.events: list[Event] = []
+
+    async def query_series(
+        self, request: telemetry_service_pb2.QuerySeriesRequest, _call: Call
+    ) -> telemetry_service_pb2.QuerySeriesResponse:
+        if self.load is None:
+            raise StoreUnavailable("postgres")
+        series = Series(model=request.model)
+        series.step.FromTimedelta(timedelta(seconds=1))
+        now = int(datetime.now(UTC).timestamp())
+        for second in range(now - 30, now):
+            sample = Sample(arrivals=self.load)
+            sample.start_time.seconds = second
+            series.samples.append(sample)
+        return telemetry_service_pb2.QuerySeriesResponse(series=series)
+
+    async def record_events(
+        self, request: telemetry_service_pb2.RecordEventsRequest, _call: Call
+    ) -> telemetry_service_pb2.RecordEventsResponse:
+        self.events += request.events
+        return telemetry_service_pb2.RecordEventsResponse(stored=len(request.events))
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    return Telemetry()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "desired").write_text("1")
+    (tmp_path / "endpoints.json").write_text(json.dumps({"endpoints": ["127.0.0.1:1"]}))
+    return tmp_path
+
+
+@pytest.fixture
+async def stub(telemetry: Telemetry, folder: Path) -> AsyncIterator[AutoscalerServiceStub]:
+    async with serving(Server([Service(TELEMETRY, telemetry)], ServerOptions())) as where:
+        settings = AutoscalerSettings(
+            telemetry=where,
+            data_dir=folder,
+            scale_dir=folder,
+            tick=timedelta(seconds=0.05),
+            metrics_lag=timedelta(0),
+            event_interval=timedelta(seconds=0.05),
+            targets=[TARGET],
+        )
+        async with running(AutoscalerApp(settings, CollectorRegistry())) as address, open_channel(address) as channel:
+            yield AutoscalerServiceStub(channel)
+
+
+def wanted(folder: Path) -> int:
+    return int((folder / "desired").read_text())
+
+
+async def test_a_loop_resizes_reports_and_tells_telemetry(
+    stub: AutoscalerServiceStub, telemetry: Telemetry, folder: Path
+) -> None:
+    telemetry.load = 35.0
+    await until(lambda: wanted(folder) == 4)
+    await until(lambda: any(event.scaling.to_replicas == 4 for event in telemetry.events))
+    scaler = (await stub.GetScaler(pb.GetScalerRequest(name="scalers/inference"), timeout=5)).scaler
+    assert (scaler.target, scaler.max_replicas, scaler.ready_replicas) == ("processes/inference", 10, 1)
+    listed = await stub.ListDecisions(pb.ListDecisionsRequest(name="scalers/inference"), timeout=5)
+    changes = [each for each in listed.decisions if each.to_replicas != each.from_replicas]
+    assert (changes[-1].from_replicas, changes[0].to_replicas, changes[0].reactive_replicas) == (1, 4, 4)
+    assert len((await stub.ListScalers(pb.ListScalersRequest(), timeout=5)).scalers) == 1
+    forecast = (await stub.GetForecast(pb.GetForecastRequest(name="scalers/inference"), timeout=5)).forecast
+    assert len(forecast.points) >= 5
+    assert forecast.points[0].lower <= forecast.points[0].median <= forecast.points[0].upper
+
+
+async def test_telemetry_that_is_away_changes_nothing(
+    stub: AutoscalerServiceStub, telemetry: Telemetry, folder: Path
+) -> None:
+    telemetry.load = 35.0
+    await until(lambda: wanted(folder) == 4)
+    telemetry.load = None
+
+    async def ticked() -> bool:
+        scaler = (await stub.GetScaler(pb.GetScalerRequest(name="scalers/inference"), timeout=5)).scaler
+        return scaler.decision.decide_time.ToDatetime(UTC) > before
+
+    before = datetime.now(UTC) + timedelta(seconds=0.3)
+    await until(ticked)
+    assert wanted(folder) == 4
+
+
+async def test_a_target_that_is_away_is_tried_again(
+    stub: AutoscalerServiceStub, telemetry: Telemetry, folder: Path
+) -> None:
+    (folder / "desired").unlink()
+    telemetry.load = 35.0
+    await stub.ListScalers(pb.ListScalersRequest(), timeout=5)
+    (folder / "desired").write_text("1")
+    await until(lambda: wanted(folder) == 4)
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        pytest.param(pb.GetScalerRequest(name="x"), "INVALID_ARGUMENT", id="no prefix"),
+        pytest.param(pb.GetScalerRequest(name="scalers/none"), "NOT_FOUND", id="unknown"),
+        pytest.param(pb.GetForecastRequest(), "INVALID_ARGUMENT", id="no name"),
+        pytest.param(pb.ListDecisionsRequest(name="scalers/inference", page_size=-1), "INVALID_ARGUMENT", id="page"),
+        pytest.param(
+            pb.ListDecisionsRequest(name="scalers/inference", start_time={"seconds": 10**15}),
+            "INVALID_ARGUMENT",
+            id="no such year",
+        ),
+        pytest.param(pb.ListScalersRequest(page_token="x"), "INVALID_ARGUMENT", id="token"),
+    ],
+)
+async def test_a_bad_request_gets_the_right_code(stub: AutoscalerServiceStub, request_: object, code: str) -> None:
+    method = getattr(stub, type(request_).__name__.removesuffix("Request"))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await method(request_, timeout=5)
+    assert error_from_rpc(caught.value).code.name == code
+
+
+@pytest.fixture
+async def kubernetes() -> AsyncIterator[FakeKubernetes]:
+    async with fake_kubernetes({KEY: 2}) as fake:
+        yield fake
+
+
+@pytest.fixture
+async def deployment(kubernetes: FakeKubernetes) -> AsyncIterator[DeploymentTarget]:
+    api = client.ApiClient(client.Configuration(host=kubernetes.url))
+    yield DeploymentTarget(api, *KEY)
+    await api.close()
+
+
+async def test_a_deployment_is_resized_through_its_scale_alone(
+    deployment: DeploymentTarget, kubernetes: FakeKubernetes
+) -> None:
+    assert await deployment.size() == Size(2, 2)
+    await deployment.resize(5)
+    assert kubernetes.replicas[KEY] == 5
+    assert [(method, kind) for method, _, kind in kubernetes.requests] == [
+        ("GET", "application/json"),
+        ("PATCH", "application/merge-patch+json"),
+    ]
+    assert {path for _, path, _ in kubernetes.requests} == {"/apis/apps/v1/namespaces/prod/deployments/inference/scale"}
+
+
+async def test_a_second_writer_is_not_overwritten(deployment: DeploymentTarget, kubernetes: FakeKubernetes) -> None:
+    await deployment.size()
+    kubernetes.version += 1
+    with pytest.raises(TargetUnavailable, match="409"):
+        await deployment.resize(5)
+    assert kubernetes.replicas[KEY] == 2
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 503])
+async def test_an_api_error_is_no_crash(deployment: DeploymentTarget, kubernetes: FakeKubernetes, status: int) -> None:
+    kubernetes.fail_with = status
+    with pytest.raises(TargetUnavailable, match=str(status)):
+        await deployment.size()
+
+
+async def test_an_api_that_is_away_is_no_crash() -> None:
+    api = client.ApiClient(client.Configuration(host="http://127.0.0.1:9"))
+    with pytest.raises(TargetUnavailable):
+        await DeploymentTarget(api, *KEY).size()
+    await api.close()
+
+
+async def test_a_folder_without_a_supervisor_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(TargetUnavailable):
+        await LocalTarget(tmp_path).size()
+    with pytest.raises(TargetUnavailable):
+        await LocalTarget(tmp_path / "none").resize(2)

@@ -1,0 +1,81 @@
+"""The whole product as a user meets it: `weir up` and the commands after it."""
+
+import json
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from weirworks_cli.demo.photos import demo_photos
+
+from tests.conftest import Up
+
+PHOTOS = {photo.name: photo for photo in demo_photos()}
+
+
+def test_real_photos_get_their_classes(up: Up) -> None:
+    done = up.weir("classify", *(str(photo.path) for photo in PHOTOS.values()), "-o", "json")
+    answers = dict(zip(PHOTOS, json.loads(done.stdout), strict=True))
+    assert {each["index"] for each in answers["cat"]} == {281, 282, 285}
+    for name, photo in PHOTOS.items():
+        assert answers[name][0]["index"] in photo.expected, answers[name]
+        assert 0 < answers[name][0]["probability"] <= 1
+
+
+def test_labels_speak_turkish(up: Up) -> None:
+    done = up.weir("classify", str(PHOTOS["coffee"].path), "--language", "tr", "-o", "json")
+    assert json.loads(done.stdout)[0][1]["label"] == "fincan"
+
+
+def test_one_bad_file_among_good_ones_is_told(up: Up, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    done = up.weir("classify", str(PHOTOS["cat"].path), str(bad), "-o", "json", check=False)
+    assert done.returncode == 3
+    assert json.loads(done.stdout)[1] is None
+    assert "INVALID_IMAGE" in done.stderr
+
+
+def test_similar_sentences_are_near(up: Up) -> None:
+    texts = ["A cat sits on the mat", "A feline rests on a rug", "Stock prices fell today"]
+    vectors = json.loads(up.weir("embed", *texts, "-o", "json").stdout)
+
+    def cosine(one: int, other: int) -> float:
+        return sum(a * b for a, b in zip(vectors[one], vectors[other], strict=True))
+
+    assert cosine(0, 0) == pytest.approx(1, abs=1e-5)
+    assert cosine(0, 1) > 0.4 > 0.2 > cosine(0, 2)
+
+
+def test_a_route_is_explained(up: Up) -> None:
+    plan = json.loads(up.weir("routes", "explain", "Merhaba", "-o", "json").stdout)
+    assert plan["band"] == "local"
+    assert {"score", "backend", "reason", "confidence", "expectedLatencySeconds", "expectedCostUsd"} <= plan.keys()
+
+
+def test_everything_is_healthy_and_listed(up: Up) -> None:
+    check = up.weir("check")
+    assert check.stdout.count("SERVING") == 5
+    models = json.loads(up.weir("models", "list", "-o", "json").stdout)
+    assert {model["name"] for model in models} == {"models/lite0/versions/1", "models/minilm/versions/1"}
+    scalers = json.loads(up.weir("scalers", "list", "-o", "json").stdout)
+    assert scalers[0]["target"] == "processes/inference"
+
+
+def test_without_a_suite_the_commands_say_what_to_do(up: Up) -> None:
+    done = up.weir("--context", "nobody", "check", check=False)
+    assert done.returncode == 1
+    assert "weir up" in done.stderr
+
+
+def test_a_second_suite_on_the_same_data_is_refused(up: Up) -> None:
+    done = up.weir("--context", "second", "up", "--data", str(up.folder), check=False)
+    assert done.returncode == 1
+    assert "another suite uses" in done.stderr
+
+
+def test_every_metrics_page_is_served(up: Up) -> None:
+    for name, address in up.context.metrics.items():
+        with urlopen(f"http://{address}/metrics", timeout=10) as page:
+            text = page.read().decode()
+        assert "weirworks_rpc_handled" in text, name
+        assert "process_cpu_seconds_total" in text
