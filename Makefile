@@ -57,6 +57,8 @@ lock: $(UV) ## Write the hashed locks anew
 	@$(UV) lock -q
 	@$(UV) export -q --all-packages --all-groups --extra cpu --extra demo --extra oip --no-emit-workspace --no-header -o requirements.lock
 	@for s in router cache telemetry autoscaler; do $(UV) export -q --package weirworks-$$s --no-default-groups --no-emit-workspace --no-header -o services/$$s/requirements.lock; done
+	@$(UV) export -q --only-group build --no-emit-workspace --no-header -o requirements-build.lock
+	@$(UV) export -q --package weirworks-models --no-default-groups --no-emit-workspace --no-header -o requirements-models.lock
 	@for e in cpu gpu; do $(UV) export -q --package weirworks-inference --extra $$e --no-default-groups --no-emit-workspace --no-header -o services/inference/requirements-$$e.lock; done
 
 clean: ## Remove everything that was built

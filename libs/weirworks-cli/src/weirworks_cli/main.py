@@ -4,12 +4,12 @@ from importlib.metadata import version
 
 import click
 
-from weirworks_cli import calls, looks, runs
+from weirworks_cli import calls, load, looks, runs
 from weirworks_cli.demo.command import demo
 
 _GROUPS = {
     "Run": (demo, runs.up, runs.down, runs.run),
-    "Call": (calls.classify, calls.embed, calls.generate, calls.routes),
+    "Call": (calls.classify, calls.embed, calls.generate, calls.routes, load.load),
     "Look": (looks.check, looks.models, looks.scalers),
 }
 
