@@ -10,6 +10,9 @@ BIN := .venv/bin
 MEMBERS := $(wildcard libs/*) $(wildcard services/*)
 SOURCES := $(wildcard libs/*/src) $(wildcard services/*/src)
 PROTOS := $(shell find protos -name '*.proto')
+# Built once, from its Go module, and kept outside of the checkout.
+HELM_VERSION := 3.18.4
+HELM := $(HOME)/.cache/weirworks/bin/helm-$(HELM_VERSION)
 # Narrow a run: make test S=router K=plan
 S ?=
 K ?=
@@ -67,6 +70,13 @@ clean: ## Remove everything that was built
 ##@ Check
 check: lint types imports protos docs test ## All that CI runs and more
 
+chart: setup $(HELM) ## Render the chart into deploy/k8s/base
+	@$(BIN)/python deploy/render.py $(HELM)
+
+$(HELM):
+	$(call say,build helm with go; minutes the first time)
+	@mkdir -p $(dir $(HELM)) && GOBIN=$(dir $(HELM)) go install helm.sh/helm/v3/cmd/helm@v$(HELM_VERSION) && mv $(dir $(HELM))helm $(HELM)
+
 fmt: setup ## Format the code
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
@@ -117,4 +127,4 @@ down: setup ## Stop the suite that make up started
 load: setup ## Send a minute of pictures to the running suite
 	@$(BIN)/weir load
 
-.PHONY: help setup protos models lock clean check fmt lint types imports docs test bench demo up down load
+.PHONY: help setup protos models lock clean check fmt lint types imports docs chart test bench demo up down load

@@ -1,5 +1,6 @@
 """What the tests of the whole product share: the real models, and a running suite."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from weirworks_cli.context import Context, read_context
+from weirworks_cli.context import Context
 
 ROOT = Path(__file__).parent.parent
 WEIR = [sys.executable, "-m", "weirworks_cli.main"]
@@ -28,7 +29,8 @@ class Up:
     @property
     def context(self) -> Context:
         """Where its services are."""
-        return read_context(self.name)
+        file = Path(self.environment["XDG_STATE_HOME"]) / "weirworks" / f"{self.name}.json"
+        return Context(**json.loads(file.read_text("utf-8")))
 
     def weir(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Runs a `weir` command against it."""
@@ -55,7 +57,6 @@ def models() -> Path:
 def weir_up(folder: Path, name: str, **settings: str) -> Iterator[Up]:
     """A suite for the length of the `with`; its end must leave no process and exit code 0."""
     environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state"), **settings}
-    os.environ["XDG_STATE_HOME"] = environment["XDG_STATE_HOME"]
     command = [*WEIR, "--context", name, "up", "--data", str(folder / name), "--models", str(ROOT / "models")]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT

@@ -30,6 +30,8 @@ from weirworks_rpc import open_channel
 from tests.bench.bare import Bare
 from tests.bench.server import Server, started
 
+Plain = Callable[[], object]
+Remote = Callable[[], Awaitable[object]]
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -64,9 +66,7 @@ async def measure(rounds: int, requests: int) -> list[Row]:
         channel = await stack.enter_async_context(open_channel(inference.address))
         models = ModelServiceStub(channel)
         weir = await stack.enter_async_context(WeirClient(router.address))
-        calls: dict[
-            str, tuple[Callable[[], object], Callable[[], Awaitable[object]], Callable[[], Awaitable[object]]]
-        ] = {
+        calls: dict[str, tuple[Callable[[], object], Remote, Remote]] = {
             "classify": (
                 lambda: bare.classify(bare.photo),
                 lambda: models.ClassifyImage(ClassifyImageRequest(image=bare.photo, top_k=5)),
@@ -97,9 +97,7 @@ async def measure(rounds: int, requests: int) -> list[Row]:
     return list(rows.values())
 
 
-async def compare(
-    bare: Bare, classify: Callable[[], Awaitable[object]], embed: Callable[[], Awaitable[object]]
-) -> None:
+async def compare(bare: Bare, classify: Remote, embed: Remote) -> None:
     """Fails when a server answers otherwise than the bare library."""
     classes: ClassifyImageResponse = await classify()  # type: ignore[assignment]
     ours = [(each.index, each.probability) for each in classes.classifications]
@@ -110,7 +108,7 @@ async def compare(
     assert np.allclose(vectors[0].values, bare.embed(bare.text), atol=1e-5)
 
 
-async def spent(servers: list[Server], call: Callable[[], Awaitable[object]], requests: int, concurrency: int) -> float:
+async def spent(servers: list[Server], call: Remote, requests: int, concurrency: int) -> float:
     """CPU seconds of the servers' processes for so many requests."""
     gate = asyncio.Semaphore(concurrency)
 

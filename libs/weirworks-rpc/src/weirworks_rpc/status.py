@@ -62,7 +62,7 @@ def error_of(status: status_pb2.Status) -> RemoteError:
         if detail.Unpack(info) and info.domain == DOMAIN:
             metadata = dict(info.metadata)
             name = f"ERROR_REASON_{info.reason}"
-            if name in ErrorReason.keys():  # noqa: SIM118  (an enum wrapper is not a mapping)
+            if name in ErrorReason.DESCRIPTOR.values_by_name:
                 reason = ErrorReason.Value(name)
         elif detail.Unpack(retry):
             retry_after = retry.retry_delay.ToTimedelta()
