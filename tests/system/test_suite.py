@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 from urllib.request import urlopen
 
+import psutil
+import psycopg
 import pytest
 from weirworks_cli.demo.photos import demo_photos
+from weirworks_engines import running_engines
 
-from tests.conftest import Up
+from tests.conftest import Up, weir_up
 
 PHOTOS = {photo.name: photo for photo in demo_photos()}
 
@@ -79,3 +82,21 @@ def test_every_metrics_page_is_served(up: Up) -> None:
             text = page.read().decode()
         assert "weirworks_rpc_handled" in text, name
         assert "process_cpu_seconds_total" in text
+
+
+def test_stores_of_the_operators_own_are_used_instead_of_the_embedded_ones(tmp_path: Path, models: Path) -> None:
+    stores = tmp_path / "stores"
+    stores.mkdir()
+    with running_engines(stores) as engines:
+        own = {
+            "WEIRWORKS_TELEMETRY_POSTGRES_URL": engines.postgres_url,
+            "WEIRWORKS_CACHE_POSTGRES_URL": engines.postgres_url,
+            "WEIRWORKS_CACHE_REDIS_URL": engines.redis_url,
+        }
+        with weir_up(tmp_path, "own", **own) as up:
+            names = " ".join(" ".join(child.cmdline()) for child in psutil.Process(up.process.pid).children())
+            assert "valkey-server" not in names
+            assert "bin/postgres" not in names
+            up.weir("embed", "hello")
+        with psycopg.connect(engines.postgres_url) as connection:
+            assert connection.execute("SELECT count(*) FROM decision_events").fetchone() == (1,)

@@ -39,3 +39,13 @@ def test_a_new_process_finds_what_the_old_one_left(tmp_path: Path) -> None:
     assert [read_segment(path) for path in new.sealed()] == [[b"left behind"]]
     old.close()
     new.close()
+
+
+def test_above_its_limit_the_oldest_goes(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, segment_bytes=100, limit_bytes=450)
+    for number in range(20):
+        spool.append(bytes([number]) * 96)
+    kept = [message[0] for path in spool.sealed() for message in read_segment(path)]
+    assert kept == [16, 17, 18, 19]
+    assert read_segment(tmp_path / "000000000001.spool") == []
+    spool.close()

@@ -15,6 +15,7 @@ from weirworks.telemetry.v1.event_pb2 import Event
 from weirworks.telemetry.v1.telemetry_service_pb2 import RecordEventsRequest
 from weirworks.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 from weirworks_rpc import open_channel
+from weirworks_rpc.errors import StoreUnavailable
 
 from weirworks_observe.spool import Spool, read_segment
 
@@ -37,8 +38,12 @@ class Outbox:
         self._stopping = asyncio.Event()
 
     def add(self, event: Event) -> None:
-        """Keeps one event until telemetry has it."""
-        self._spool.append(event.SerializeToString())
+        """Keeps one event until telemetry has it. Raises StoreUnavailable when the disk refuses it."""
+        try:
+            self._spool.append(event.SerializeToString())
+        except OSError as error:
+            log.exception("event not kept")
+            raise StoreUnavailable("event spool") from error
 
     async def run(self) -> None:
         """Sends what is there every interval until `stop`; what telemetry refuses to take now, later."""

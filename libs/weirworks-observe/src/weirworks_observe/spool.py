@@ -2,22 +2,28 @@
 
 Written before a request is answered, so that the event of every answered request reaches telemetry
 even when the process is killed a moment later. Not fsynced: it outlives a killed process, not a
-machine that loses power.
+machine that loses power. Bounded: above its limit the oldest segment goes, with an error in the log,
+because an inference plane must not stop when its telemetry has been away for days.
 """
 
+import logging
 import struct
 from pathlib import Path
 
+log = logging.getLogger(__name__)
 _LENGTH = struct.Struct("<I")
 
 
 class Spool:
     """Segments `<number>.spool` in a folder; the newest is written, older ones wait to be sent."""
 
-    def __init__(self, folder: Path, segment_bytes: int = 4 * 1024 * 1024) -> None:
+    def __init__(
+        self, folder: Path, segment_bytes: int = 4 * 1024 * 1024, limit_bytes: int = 1024 * 1024 * 1024
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._limit = segment_bytes
+        self._segment_bytes = segment_bytes
+        self._limit_bytes = limit_bytes
         self._number = max((int(path.stem) for path in self.segments()), default=0)
         self._open_next()
 
@@ -33,7 +39,7 @@ class Spool:
         """Writes one message; raises OSError when the disk refuses it."""
         self._file.write(_LENGTH.pack(len(message)) + message)
         self._size += _LENGTH.size + len(message)
-        if self._size >= self._limit:
+        if self._size >= self._segment_bytes:
             self.seal()
 
     def seal(self) -> None:
@@ -48,7 +54,18 @@ class Spool:
         if not self._size:
             self._path.unlink(missing_ok=True)
 
+    def _drop_oldest(self) -> None:
+        """Removes segments until the rest is within the limit."""
+        sizes = {path: path.stat().st_size for path in self.segments()}
+        for path, size in sizes.items():
+            if sum(sizes.values()) <= self._limit_bytes:
+                return
+            path.unlink(missing_ok=True)
+            sizes[path] = 0
+            log.error("events dropped", extra={"segment": path.name, "bytes": size})
+
     def _open_next(self) -> None:
+        self._drop_oldest()
         self._number += 1
         self._path = self._folder / f"{self._number:012d}.spool"
         self._file = self._path.open("ab", buffering=0)
@@ -56,8 +73,14 @@ class Spool:
 
 
 def read_segment(path: Path) -> list[bytes]:
-    """The messages of a segment; a last one that was cut by a kill was never acknowledged and is left out."""
-    wire = path.read_bytes()
+    """The messages of a segment; a last one that was cut by a kill was never acknowledged and is left out.
+
+    A segment that was dropped meanwhile has none.
+    """
+    try:
+        wire = path.read_bytes()
+    except FileNotFoundError:
+        return []
     messages = []
     offset = 0
     while offset + _LENGTH.size <= len(wire):

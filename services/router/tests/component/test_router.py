@@ -18,6 +18,7 @@ from weirworks_inference.app import InferenceApp
 from weirworks_inference.settings import InferenceSettings
 from weirworks_router.app import RouterApp
 from weirworks_router.settings import RouterSettings
+from weirworks_rpc import open_channel
 from weirworks_rpc.oip import messages
 from weirworks_testkit.calls import call_bytes, refusal
 from weirworks_testkit.pictures import bomb, picture
@@ -220,6 +221,16 @@ async def test_a_bad_request_gets_the_right_reason(router: str, method: str, wir
     error = await refusal(router, method, wire.SerializeToString())
     assert error.reason_word == reason
     assert error.code is not grpc.StatusCode.INTERNAL
+
+
+async def test_a_bad_stream_is_refused_before_its_first_part(router: str, weir: WeirClient) -> None:
+    with pytest.raises(WeirError) as caught:
+        _ = [part async for part in weir.generate_stream("  ")]
+    assert [violation.field for violation in caught.value.violations] == ["prompt"]
+    async with open_channel(router) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await channel.unary_stream(f"{ROUTER}/GenerateStream")(b"\xff", timeout=5).read()
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize("method", [f"{ROUTER}/Generate", f"{ROUTER}/ClassifyImage", f"{OIP}/ModelInfer"])
