@@ -6,6 +6,7 @@ A test runs it with --check, so the docs cannot drift from the code.
 import importlib
 import re
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -63,6 +64,10 @@ def _walk(command: click.Command, path: tuple[str, ...]) -> list[tuple[tuple[str
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():g} s"
+    if value is None or value == "" or getattr(value, "_secret_value", None) == "":
+        return "none"
     text = str(getattr(value, "value", value))
     return text if len(text) < 40 else text[:37] + "…"
 

@@ -3,8 +3,10 @@
 import importlib
 import inspect
 import re
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from weirworks.errors.v1.reason_pb2 import ErrorReason
@@ -94,3 +96,20 @@ def test_effective_settings_are_printed_with_secrets_masked() -> None:
     )
     assert "WEIRWORKS_CACHE_REDIS_URL=********" in done.stdout
     assert "password" not in done.stdout
+
+
+def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = subprocess.run(
+            [sys.executable, "-m", "weirworks_router.main"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env={"WEIRWORKS_ROUTER_PORT": str(taken.getsockname()[1]), "PATH": ""},
+        )
+    assert done.returncode == 1
+    assert "cannot start" in done.stderr
+    assert "Traceback" not in done.stderr

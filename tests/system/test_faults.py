@@ -112,8 +112,9 @@ async def test_a_killed_service_comes_back_and_no_event_is_lost_or_doubled(
     assert len(ids) == len(set(ids))
 
 
-async def test_without_telemetry_pictures_are_still_answered(up: Up, caller: Caller) -> None:
-    stopped = pid_of(up, "weirworks_telemetry.main")
+@pytest.mark.parametrize("service", ["telemetry", "cache", "autoscaler"])
+async def test_a_service_that_hangs_keeps_nobody_from_an_answer(up: Up, caller: Caller, service: str) -> None:
+    stopped = pid_of(up, f"weirworks_{service}.main")
     os.kill(stopped, signal.SIGSTOP)
     try:
         for _ in range(5):

@@ -61,7 +61,7 @@ async def test_events_arrive_after_failures(tmp_path: Path, telemetry: Telemetry
     assert telemetry.ids == [event.id for event in sent]
     box.stop()
     await running
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
 async def test_what_a_killed_process_left_is_sent_by_the_next(
@@ -72,6 +72,7 @@ async def test_what_a_killed_process_left_is_sent_by_the_next(
     for event in left:
         killed.add(event)
     killed._spool._file.close()
+    killed._spool._lock.close()
     box = outbox(tmp_path, address)
     running = asyncio.create_task(box.run())
     await until(lambda: len(telemetry.ids) == 2)

@@ -1,9 +1,17 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weirworks_observe.spool import Spool, read_segment
+
+
+def kill(spool: Spool) -> None:
+    """What the kernel does to the files of a killed process."""
+    spool._file.close()
+    spool._lock.close()
+
 
 messages = st.lists(st.binary(max_size=200), max_size=30)
 
@@ -26,7 +34,7 @@ def test_a_segment_cut_anywhere_gives_its_whole_messages(sent: list[bytes], kept
         for message in sent:
             spool.append(message)
         (path,) = spool.segments()
-        spool._file.close()
+        kill(spool)
         path.write_bytes(path.read_bytes()[:kept])
         read = read_segment(path)
         assert read == sent[: len(read)]
@@ -35,10 +43,17 @@ def test_a_segment_cut_anywhere_gives_its_whole_messages(sent: list[bytes], kept
 def test_a_new_process_finds_what_the_old_one_left(tmp_path: Path) -> None:
     old = Spool(tmp_path)
     old.append(b"left behind")
+    kill(old)
     new = Spool(tmp_path)
     assert [read_segment(path) for path in new.sealed()] == [[b"left behind"]]
-    old.close()
     new.close()
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
+    first = Spool(tmp_path)
+    with pytest.raises(BlockingIOError, match="data_dir"):
+        Spool(tmp_path)
+    first.close()
 
 
 def test_above_its_limit_the_oldest_goes(tmp_path: Path) -> None:

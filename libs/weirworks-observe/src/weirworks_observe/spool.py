@@ -6,6 +6,7 @@ machine that loses power. Bounded: above its limit the oldest segment goes, with
 because an inference plane must not stop when its telemetry has been away for days.
 """
 
+import fcntl
 import logging
 import struct
 from pathlib import Path
@@ -20,7 +21,14 @@ class Spool:
     def __init__(
         self, folder: Path, segment_bytes: int = 4 * 1024 * 1024, limit_bytes: int = 1024 * 1024 * 1024
     ) -> None:
+        """Raises BlockingIOError when another process writes there."""
         folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise BlockingIOError(f"another process keeps its events in {folder}; choose another data_dir") from None
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._limit_bytes = limit_bytes
@@ -53,6 +61,7 @@ class Spool:
         self._file.close()
         if not self._size:
             self._path.unlink(missing_ok=True)
+        self._lock.close()
 
     def _drop_oldest(self) -> None:
         """Removes segments until the rest is within the limit."""

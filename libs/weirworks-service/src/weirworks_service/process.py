@@ -23,7 +23,7 @@ from weirworks_service.lifeline import watch_lifeline
 from weirworks_service.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
-USAGE = 2
+FAILED, USAGE = 1, 2
 # Long enough for a last batch of events; what does not get out stays in the spool.
 _LAST_SENDS = 5.0
 
@@ -83,8 +83,13 @@ async def _run(name: str, settings: S, build: Callable[[S, CollectorRegistry], A
         if settings.telemetry:
             provider = set_up_traces(name, settings.telemetry, settings.trace_ratio)
             stack.callback(provider.shutdown)
-        app = build(settings, registry)
-        metrics_port = serve_metrics(registry, settings.host, settings.metrics_port)
+        try:
+            app = build(settings, registry)
+            metrics_port = serve_metrics(registry, settings.host, settings.metrics_port)
+        except (OSError, RuntimeError, ValueError) as error:
+            # A taken port, a secret that cannot be read, a folder in use: for the operator, not for a debugger.
+            sys.stderr.write(f"weirworks-{name}: cannot start: {error}\n")
+            return FAILED
         await app.start(stack)
         await app.server.start()
         async with asyncio.TaskGroup() as group:

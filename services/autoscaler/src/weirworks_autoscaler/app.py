@@ -28,7 +28,7 @@ class AutoscalerApp:
         self._instruments = Instruments(registry)
         self._scalers: list[Scaler] = []
         self._outbox = (
-            Outbox(settings.data_dir / "events", settings.telemetry, settings.event_interval)
+            Outbox(settings.data_dir / "autoscaler-events", settings.telemetry, settings.event_interval)
             if settings.telemetry
             else None
         )

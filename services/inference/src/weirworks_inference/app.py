@@ -31,7 +31,7 @@ class InferenceApp:
         self._stopping = asyncio.Event()
         self._worker = Worker(settings.queue_limit, settings.cpu_share)
         self._outbox = (
-            Outbox(settings.data_dir / "events", settings.telemetry, settings.event_interval)
+            Outbox(settings.data_dir / "inference-events", settings.telemetry, settings.event_interval)
             if settings.telemetry
             else None
         )

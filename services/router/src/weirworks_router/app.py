@@ -34,9 +34,13 @@ class RouterApp:
         instruments = Instruments(registry)
         self._fleet = Fleet(settings.inference, settings.endpoints_file)
         instruments.endpoints.set_function(lambda: len(self._fleet.endpoints()))
-        self._cache = CacheEdge(settings.cache, settings.cache_ttl, settings.cache_timeout) if settings.cache else None
+        self._cache = (
+            CacheEdge(settings.cache, settings.cache_ttl, settings.cache_timeout, settings.fill_patience)
+            if settings.cache
+            else None
+        )
         self._outbox = (
-            Outbox(settings.data_dir / "events", settings.telemetry, settings.event_interval)
+            Outbox(settings.data_dir / "router-events", settings.telemetry, settings.event_interval)
             if settings.telemetry
             else None
         )

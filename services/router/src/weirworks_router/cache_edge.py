@@ -13,7 +13,7 @@ from weirworks.cache.v1.entry_pb2 import EntryKey
 from weirworks_rpc import Call, headers, open_channel
 
 log = logging.getLogger(__name__)
-_REST = 1.0
+_FIRST_REST, _LONGEST_REST = 1.0, 30.0
 _WAITING_STORES = 1_000
 _LARGEST = 4 * 1024 * 1024
 
@@ -29,30 +29,43 @@ class Look:
 class CacheEdge:
     """The router's side of the cache. Stores run behind the answer, in a bounded line."""
 
-    def __init__(self, address: str, ttl: timedelta, timeout: timedelta) -> None:
+    def __init__(self, address: str, ttl: timedelta, timeout: timedelta, patience: timedelta) -> None:
         self._channel = open_channel(address)
         self._stub = CacheServiceStub(self._channel)
         self._ttl = ttl
         self._timeout = timeout.total_seconds()
+        self._patience = patience.total_seconds()
+        self._failures = 0
         self._resting_until = 0.0
         self._stores: asyncio.Queue[tuple[EntryKey, bytes, str, str]] = asyncio.Queue(_WAITING_STORES)
 
     async def look_up(self, key: EntryKey, call: Call) -> Look:
         """The answer, or nothing; while the cache is away always nothing.
 
-        Joins single flight: when another caller is making the same answer, this waits for it, but leaves
-        half of the call's time for doing without.
+        Joins single flight: when another caller is making the same answer, this waits for it a while.
         """
+        return await self._ask(key, call, wait=True, timeout=self._patience)
+
+    async def look_up_slow(self, key: EntryKey, call: Call) -> Look:
+        """The same for answers that take seconds: waits for another caller's for half of the time that is left.
+
+        A quick look first, so that a cache that hangs is found out before anybody waits for it so long.
+        """
+        look = await self._ask(key, call, wait=False, timeout=self._timeout)
+        if look.value is not None or self._failures:
+            return look
+        return await self._ask(key, call, wait=True, timeout=call.time_remaining().total_seconds() / 2)
+
+    async def _ask(self, key: EntryKey, call: Call, *, wait: bool, timeout: float) -> Look:
         if time.monotonic() < self._resting_until:
             return Look()
-        patience = max(self._timeout, call.time_remaining().total_seconds() / 2)
-        request = cache_pb2.LookupEntryRequest(key=key, wait=True)
+        request = cache_pb2.LookupEntryRequest(key=key, wait=wait)
         try:
-            response = await self._stub.LookupEntry(request, timeout=patience, metadata=headers(call.tenant))
+            response = await self._stub.LookupEntry(request, timeout=timeout, metadata=headers(call.tenant))
         except grpc.aio.AioRpcError as error:
-            self._resting_until = time.monotonic() + _REST
-            log.warning("cache skipped", extra={"code": error.code().name})
+            self._rest(error)
             return Look()
+        self._failures = 0
         if response.HasField("entry"):
             return Look(response.entry.value)
         return Look(None, response.fill_token)
@@ -78,12 +91,17 @@ class CacheEdge:
             try:
                 await self._send(key, value, token, tenant)
             except grpc.aio.AioRpcError as error:
-                self._resting_until = time.monotonic() + _REST
-                log.warning("cache skipped", extra={"code": error.code().name})
+                self._rest(error)
 
     async def close(self) -> None:
         """Closes the channel."""
         await self._channel.close()
+
+    def _rest(self, error: grpc.aio.AioRpcError) -> None:
+        rest = min(_LONGEST_REST, _FIRST_REST * 2**self._failures)
+        self._failures += 1
+        self._resting_until = time.monotonic() + rest
+        log.warning("cache skipped", extra={"code": error.code().name, "seconds": rest})
 
     async def _send(self, key: EntryKey, value: bytes, token: str, tenant: str) -> None:
         if not value:

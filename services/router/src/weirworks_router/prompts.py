@@ -78,7 +78,7 @@ class Prompts:
         if self._cache is None or request.skip_cache or request.temperature > 0:
             return None, Look()
         key = prompt_key(request)
-        return key, await self._cache.look_up(key, call)
+        return key, await self._cache.look_up_slow(key, call)
 
     def _keep(self, key: EntryKey | None, look: Look, response: GenerateResponse, call: Call) -> None:
         if self._cache is not None and key is not None:

@@ -69,7 +69,10 @@ class RouterSettings(ServiceSettings):
     )
     cache_ttl: timedelta = Field(timedelta(hours=1), description="Life of cached answers.")
     cache_timeout: timedelta = Field(
-        timedelta(seconds=0.3), description="Longest wait for a look-up that waits for nobody; then it is done without."
+        timedelta(seconds=0.3), description="Longest look-up of a prompt; a slower cache is skipped for a while."
+    )
+    fill_patience: timedelta = Field(
+        timedelta(seconds=2), description="Longest wait of a picture or a text for the same answer of another caller."
     )
 
     @field_validator("bands")

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import psycopg
 from psycopg_pool import PoolTimeout
+from weirworks_rpc import InvalidFields, Violation, WeirError
 from weirworks_rpc.errors import StoreUnavailable
 
 from weirworks_telemetry.core.rows import Batch
@@ -64,15 +65,28 @@ class Buffer:
     async def _commit_one(self, waiting: list[tuple[Batch, asyncio.Future[int]]], batch: Batch) -> None:
         try:
             new = await self._write(batch)
+        except psycopg.DataError as error:
+            log.warning("rows refused", exc_info=error, extra={"rows": len(batch)})
+            if len(waiting) > 1:
+                # One caller's bad value must not cost the others their rows.
+                for each in waiting:
+                    await self._commit_one([each], each[0])
+                return
+            _fail(waiting, InvalidFields([Violation("request", "holds a value that the database does not take")]))
+            return
         except (psycopg.Error, PoolTimeout, OSError):
             log.exception("write failed", extra={"rows": len(batch)})
-            for _, future in waiting:
-                if not future.done():
-                    future.set_exception(StoreUnavailable("postgres"))
+            _fail(waiting, StoreUnavailable("postgres"))
             return
         for _, future in waiting:
             if not future.done():
                 future.set_result(new)
+
+
+def _fail(waiting: list[tuple[Batch, asyncio.Future[int]]], error: WeirError) -> None:
+    for _, future in waiting:
+        if not future.done():
+            future.set_exception(error)
 
 
 def _has_events(batch: Batch) -> bool:

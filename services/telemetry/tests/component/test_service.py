@@ -14,7 +14,7 @@ from weirworks.telemetry.v1.event_pb2 import DecisionEvent, Event, InferenceEven
 from weirworks.telemetry.v1.series_pb2 import Sample, Series
 from weirworks.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 from weirworks_engines import Engines, running_engines
-from weirworks_rpc import error_from_rpc, open_channel
+from weirworks_rpc import InvalidFields, error_from_rpc, open_channel
 from weirworks_telemetry.app import TelemetryApp
 from weirworks_telemetry.buffer import Buffer
 from weirworks_telemetry.core.rows import Batch
@@ -212,6 +212,28 @@ async def test_a_full_buffer_refuses_with_a_retry_time() -> None:
     assert await first == 2
     assert await buffer.write(rows(3)) == 3
     running_buffer.cancel()
+
+
+async def test_a_bad_value_of_one_caller_costs_the_others_nothing() -> None:
+    async def write(batch: Batch) -> int:
+        if any(row == ("bad",) for row in batch.rows["spans"]):
+            raise psycopg.DataError("a secret of the driver")
+        return 0
+
+    def rows(value: str) -> Batch:
+        batch = Batch()
+        batch.add("spans", (value,))
+        return batch
+
+    buffer = Buffer(write, limit=10)
+    writes = [asyncio.create_task(buffer.write(rows(value))) for value in ("good", "bad", "better")]
+    await asyncio.sleep(0)
+    running_buffer = asyncio.create_task(buffer.run())
+    good, bad, better = await asyncio.gather(*writes, return_exceptions=True)
+    running_buffer.cancel()
+    assert (good, better) == (0, 0)
+    assert isinstance(bad, InvalidFields)
+    assert "secret" not in bad.message
 
 
 async def test_a_database_that_goes_away_is_told_and_nothing_is_acknowledged(tmp_path: Path) -> None:
