@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from anthropic import APIConnectionError, APIError, APIStatusError, APITimeoutError, AsyncAnthropic, omit
 from anthropic.types import MessageParam
+from httpx2 import HTTPError
 
 from weirworks_router.providers.protocol import Completion, Prompt, PromptRefused, ProviderFailed
 
@@ -71,5 +72,6 @@ def _translated() -> Iterator[None]:
         if error.status_code in _JUDGED:
             raise PromptRefused(error.status_code) from error
         raise ProviderFailed(f"Http{error.status_code}") from error
-    except APIError as error:
+    # The SDK lets the HTTP library's own errors through once a stream has begun.
+    except (APIError, HTTPError) as error:
         raise ProviderFailed("BrokenAnswer") from error

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
+from httpx2 import HTTPError
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, AsyncOpenAI, omit
 from openai.types.chat import ChatCompletionMessageParam
 
@@ -74,5 +75,6 @@ def _translated() -> Iterator[None]:
         if error.status_code in _JUDGED:
             raise PromptRefused(error.status_code) from error
         raise ProviderFailed(f"Http{error.status_code}") from error
-    except APIError as error:
+    # The SDK lets the HTTP library's own errors through once a stream has begun.
+    except (APIError, HTTPError) as error:
         raise ProviderFailed("BrokenAnswer") from error
