@@ -100,3 +100,10 @@ def test_stores_of_the_operators_own_are_used_instead_of_the_embedded_ones(tmp_p
             up.weir("embed", "hello")
         with psycopg.connect(engines.postgres_url) as connection:
             assert connection.execute("SELECT count(*) FROM decision_events").fetchone() == (1,)
+
+
+def test_load_is_answered_whole(up: Up) -> None:
+    done = up.weir("load", "--rate", "20", "--seconds", "2")
+    row = done.stdout.splitlines()[1].split()
+    assert row[0] == row[1] == "40"
+    assert row[-1] == "-"

@@ -18,7 +18,7 @@ from weirworks_cli.output import FAILED, fail, print_table
 @click.option("--seed", default=1, show_default=True, help="Seed of the arrivals.")
 @click.pass_obj
 def load(context: str, rate: float, seconds: float, seed: int) -> None:
-    """Send pictures and prompts at a steady rate, and say how they fared."""
+    """Send pictures, and prompts where there is a language model, and say how they fared."""
     try:
         # Here, because they need packages that only the extra `demo` brings.
         from weirworks_cli.demo.photos import crops, demo_photos
@@ -35,6 +35,7 @@ def load(context: str, rate: float, seconds: float, seed: int) -> None:
 
     async def send() -> None:
         async with WeirClient(router, timeout=timedelta(seconds=10)) as weir:
+            traffic.prompts = any(backend.kind == "provider" for backend in await weir.list_backends())
             await traffic.send(weir, [float(at) for at in times])
 
     asyncio.run(send())

@@ -49,6 +49,8 @@ class Traffic:
 
     pictures: Sequence[bytes]
     seed: int
+    # False sends a repeated picture instead of each prompt, where there is no language model.
+    prompts: bool = True
     answered: list[Answered] = field(default_factory=list)
 
     async def send(self, weir: WeirClient, times: Sequence[float]) -> None:
@@ -69,10 +71,13 @@ class Traffic:
         except WeirError as refused:
             cached, cost, error = False, 0.0, refused.reason_word
         latency = time.monotonic() - started
-        self.answered.append(Answered(at, latency, cached, cost, error, prompt=draw < _PROMPTS))
+        self.answered.append(Answered(at, latency, cached, cost, error, prompt=self._is_prompt(draw)))
+
+    def _is_prompt(self, draw: float) -> bool:
+        return self.prompts and draw < _PROMPTS
 
     async def _ask(self, weir: WeirClient, number: int, draw: float, pick: float) -> tuple[bool, float]:
-        if draw < _PROMPTS:
+        if self._is_prompt(draw):
             prompt = PROMPTS[int(pick * len(PROMPTS))]
             # Every other prompt is one that nobody asked before.
             answer = await weir.generate(prompt if number % 2 else f"{prompt} ({number})")
