@@ -87,8 +87,8 @@ lint: setup ## Lint the code
 
 typings/.ready: .venv/.synced
 	@mkdir -p typings
-	@cd typings && P=$$(../$(BIN)/python -c 'import google.rpc; print(list(google.rpc.__path__)[0].removesuffix("google/rpc"))') && \
-	 ../$(BIN)/python -m grpc_tools.protoc -I$$P --plugin=protoc-gen-mypy=../$(BIN)/protoc-gen-mypy --mypy_out=. \
+	@P=$$($(BIN)/python -c 'import google.rpc; print(list(google.rpc.__path__)[0].removesuffix("google/rpc"))') && \
+	 $(BIN)/python -m grpc_tools.protoc -I$$P --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --mypy_out=typings \
 	 $$P/google/rpc/status.proto $$P/google/rpc/error_details.proto $$P/google/rpc/code.proto 2>/dev/null
 	@touch $@
 
