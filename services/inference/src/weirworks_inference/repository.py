@@ -5,7 +5,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class Model:
     cold_seconds: float = 0.0
     warm_seconds: float = 0.0
     last_use: datetime | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    loading: "asyncio.Task[Loaded] | None" = None
 
     @property
     def path(self) -> Path:
@@ -100,16 +100,19 @@ class Repository:
         return model
 
     async def load(self, model: Model) -> Loaded:
-        """The model in memory. Raises ModelBroken; after a failure a load is tried again in a while."""
+        """The model in memory. Raises ModelBroken; after a failure a load is tried again in a while.
+
+        A load goes on when the caller that began it gives up: else a caller whose deadline is shorter than
+        the load would begin it anew for ever.
+        """
         if model.loaded is not None:
             return model.loaded
-        async with model.lock:
-            return await self._load(model)
+        if model.loading is None or model.loading.done():
+            model.loading = asyncio.get_running_loop().create_task(self._load(model))
+            model.loading.add_done_callback(_look_at_failure)
+        return await asyncio.shield(model.loading)
 
     async def _load(self, model: Model) -> Loaded:
-        # The caller before may have loaded it while this one waited for the lock.
-        if model.loaded is not None:
-            return model.loaded
         since = timedelta(seconds=time.monotonic() - model.failed_at)
         if model.state is State.FAILED and since < _RETRY:
             raise ModelBroken(model.name, model.failure, _RETRY - since)
@@ -154,3 +157,9 @@ class Repository:
         }
         self._models = {key: self._models.get(key) or Model(*key, folder) for key, folder in found.items()}
         self._scanned = time.monotonic()
+
+
+def _look_at_failure(loading: "asyncio.Task[Loaded]") -> None:
+    """Keeps asyncio from warning of an error that every caller gave up waiting for; the model has it."""
+    if not loading.cancelled():
+        loading.exception()

@@ -1,5 +1,6 @@
 """Requests for local models: the cache first, then an inference endpoint."""
 
+import asyncio
 from dataclasses import dataclass
 
 from weirworks.cache.v1.entry_pb2 import EntryKey
@@ -45,6 +46,10 @@ class LocalRoute:
             answer = await self._answer(ask, call)
         except WeirError as error:
             self._journal.write(record, call, error.reason_word)
+            raise
+        except asyncio.CancelledError:
+            # A caller that gave up is load all the same: most give up when there is too little capacity.
+            self._journal.write(record, call, "CANCELLED")
             raise
         self._journal.write(record, call)
         return answer

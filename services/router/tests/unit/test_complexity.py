@@ -35,7 +35,7 @@ def test_the_score_is_0_to_100_and_the_sum_of_its_features(prompt: str) -> None:
 
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_more_text_never_makes_a_prompt_easier(first: str, second: str) -> None:
-    assert complexity(f"{first} {second}").score >= complexity(first).score - 0.01
+    assert complexity(f"{first}\n{second}").score >= complexity(first).score - 0.01
 
 
 def test_all_i_letters_agree() -> None:
