@@ -44,17 +44,18 @@ class CacheEdge:
 
         Joins single flight: when another caller is making the same answer, this waits for it a while.
         """
-        return await self._ask(key, call, wait=True, timeout=self._patience)
+        timeout = min(self._patience, _half_of_the_rest(call))
+        return await self._ask(key, call, wait=True, timeout=timeout)
 
     async def look_up_slow(self, key: EntryKey, call: Call) -> Look:
         """The same for answers that take seconds: waits for another caller's for half of the time that is left.
 
         A quick look first, so that a cache that hangs is found out before anybody waits for it so long.
         """
-        look = await self._ask(key, call, wait=False, timeout=self._timeout)
+        look = await self._ask(key, call, wait=False, timeout=min(self._timeout, _half_of_the_rest(call)))
         if look.value is not None or self._failures:
             return look
-        return await self._ask(key, call, wait=True, timeout=call.time_remaining().total_seconds() / 2)
+        return await self._ask(key, call, wait=True, timeout=_half_of_the_rest(call))
 
     async def _ask(self, key: EntryKey, call: Call, *, wait: bool, timeout: float) -> Look:
         if time.monotonic() < self._resting_until:
@@ -111,3 +112,8 @@ class CacheEdge:
         entry = cache_pb2.StoreEntryRequest(key=key, value=value, fill_token=token)
         entry.ttl.FromTimedelta(self._ttl)
         await self._stub.StoreEntry(entry, timeout=1.0, metadata=headers(tenant))
+
+
+def _half_of_the_rest(call: Call) -> float:
+    """Seconds; the other half is for doing without."""
+    return call.time_remaining().total_seconds() / 2

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -243,6 +244,20 @@ async def test_a_dead_cache_costs_nobody_an_answer(inference: str, tmp_path: Pat
     settings = RouterSettings(inference=[inference], cache="127.0.0.1:9", data_dir=tmp_path / "r")
     async with running(RouterApp(settings, CollectorRegistry())) as where, WeirClient(where) as weir:
         assert (await weir.classify_image(picture("red"))).labels[0].label == "red"
+
+
+async def test_a_cache_that_hangs_leaves_time_for_an_answer(inference: str, tmp_path: Path) -> None:
+    # The kernel accepts the connection, and nobody ever answers on it.
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        cache = f"127.0.0.1:{mute.getsockname()[1]}"
+        settings = RouterSettings(inference=[inference], cache=cache, data_dir=tmp_path / "r")
+        async with (
+            running(RouterApp(settings, CollectorRegistry())) as where,
+            WeirClient(where, timeout=timedelta(seconds=2)) as weir,
+        ):
+            assert (await weir.classify_image(picture("red"))).labels[0].label == "red"
 
 
 async def test_without_an_endpoint_the_error_says_when_to_retry(tmp_path: Path) -> None:
