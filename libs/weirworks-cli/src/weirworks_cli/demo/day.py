@@ -141,12 +141,15 @@ class RunningDay:
         self._pictures = pictures
         self._seed = seed
         self.day = day
+        # Set once there is a result to look at.
+        self.begun = asyncio.Event()
 
     async def run(self, router: str, autoscaler: str, forecasting: bool, start: datetime) -> "DayResult":
         """The day from `start` on; returns when its last request is answered."""
         result = DayResult(forecasting, start, Traffic(self._pictures, self._seed))
         self.result = result
         await asyncio.sleep(max(0.0, (start - datetime.now(UTC)).total_seconds()))
+        self.begun.set()
         async with WeirClient(router, timeout=timedelta(seconds=10)) as weir, open_channel(autoscaler) as channel:
             stub = AutoscalerServiceStub(channel)
             async with asyncio.TaskGroup() as group:

@@ -14,7 +14,8 @@ _QUIET_LINES = 20
 
 
 async def show_day(console: Console, running: RunningDay) -> None:
-    """Redraws every second until cancelled."""
+    """Redraws twice a second until cancelled."""
+    await running.begun.wait()
     if console.is_terminal:
         with Live(console=console, refresh_per_second=2, transient=True) as live:
             while True:

@@ -144,14 +144,10 @@ class Story:
         peak = peak_rate(capacity)
         await import_history(context.address("telemetry"), running.day, peak, start, self._options.seed)
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(self._panel(running))
+            watching = group.create_task(show_day(self._console, running))
             result = await running.run(context.address("router"), context.address("autoscaler"), forecasting, start)
             watching.cancel()
         return result
-
-    async def _panel(self, running: RunningDay) -> None:
-        await asyncio.sleep(4)
-        await show_day(self._console, running)
 
     def _conclude(self, results: list[DayResult], running: RunningDay, capacity: float, facts: dict[str, Any]) -> None:
         console, options = self._console, self._options
