@@ -49,6 +49,15 @@ def test_every_call_of_a_proto_is_answered() -> None:
         assert not [method.name for method in descriptor.methods if not hasattr(servicer, snake_case(method.name))]
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_metric_is_written_by_somebody(service: str) -> None:
+    folder = ROOT / "services" / service / "src" / f"weirworks_{service}"
+    names = re.findall(r"self\.(\w+) = (?:Counter|Gauge|Histogram)", (folder / "instruments.py").read_text())
+    text = "".join(path.read_text() for path in folder.rglob("*.py") if path.name != "instruments.py")
+    assert names
+    assert not [name for name in names if f"instruments.{name}." not in text]
+
+
 def test_generated_docs_are_up_to_date() -> None:
     done = subprocess.run(
         [sys.executable, "docs/generate.py", "--check"], capture_output=True, text=True, check=False, cwd=ROOT

@@ -9,7 +9,7 @@ from weirworks_rpc.channel import ChannelOptions, headers, open_channel
 from weirworks_rpc.errors import InvalidFields, Violation, WeirError
 from weirworks_rpc.server import Server, ServerOptions
 from weirworks_rpc.service import Service
-from weirworks_rpc.status import error_from_call, error_from_rpc
+from weirworks_rpc.status import error_from_rpc
 
 __all__ = [
     "Call",
@@ -20,7 +20,6 @@ __all__ = [
     "Service",
     "Violation",
     "WeirError",
-    "error_from_call",
     "error_from_rpc",
     "headers",
     "open_channel",

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
-from grpc_status import rpc_status
 from weirworks.errors.v1.reason_pb2 import ErrorReason
 
 from weirworks_rpc.errors import Internal, RemoteError, Violation, WeirError
@@ -79,14 +78,6 @@ def error_of(status: status_pb2.Status) -> RemoteError:
         violations=violations,
         resource=resource,
     )
-
-
-async def error_from_call(call: grpc.aio.Call) -> RemoteError:
-    """The error of a finished asyncio call."""
-    status = await rpc_status.aio.from_call(call)
-    if status is None:
-        status = status_pb2.Status(code=(await call.code()).value[0], message=await call.details() or "")
-    return error_of(status)
 
 
 def error_from_rpc(error: grpc.aio.AioRpcError) -> RemoteError:

@@ -35,8 +35,8 @@ class InferenceApp:
             if settings.telemetry
             else None
         )
-        self._repository = Repository(settings.models, OnnxRuntime(settings.threads), self._worker)
         instruments = Instruments(registry)
+        self._repository = Repository(settings.models, OnnxRuntime(settings.threads), self._worker, instruments)
         engine = Engine(self._repository, self._worker, instruments, self._outbox, lambda: self.server.address)
         model_service = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"]
         self.server = Server(

@@ -13,6 +13,7 @@ from weirworks_inference.card import read_card
 from weirworks_inference.core.types import Card, State
 from weirworks_inference.device import resident_bytes
 from weirworks_inference.errors import ModelBroken, ModelNotFound
+from weirworks_inference.instruments import Instruments
 from weirworks_inference.runtime.protocol import LoadFailed, Runtime, Session
 from weirworks_inference.text import TextEncoder
 from weirworks_inference.worker import Worker
@@ -76,10 +77,11 @@ class Model:
 class Repository:
     """`<root>/<model>/<version>/model.onnx`; versions are numbers, the highest is the default."""
 
-    def __init__(self, root: Path, runtime: Runtime, worker: Worker) -> None:
+    def __init__(self, root: Path, runtime: Runtime, worker: Worker, instruments: Instruments) -> None:
         self._root = root
         self._runtime = runtime
         self._worker = worker
+        self._instruments = instruments
         self._models: dict[tuple[str, str], Model] = {}
         self._scanned = 0.0
         self._scan()
@@ -122,6 +124,7 @@ class Repository:
             done = await self._worker.run(self._reader(model), _LOAD_TIME)
         except LoadFailed as error:
             model.state, model.failure, model.failed_at = State.FAILED, str(error), time.monotonic()
+            self._instruments.loads.labels(model.name, "failed").inc()
             log.exception("load failed", extra={"model": model.name, "version": model.version})
             raise ModelBroken(model.name, model.failure, _RETRY) from None
         except BaseException:
@@ -132,6 +135,7 @@ class Repository:
         model.load_seconds = done.ran
         model.cold_seconds = 0.0
         model.resident_bytes = resident_bytes() - before
+        self._instruments.loads.labels(model.name, "loaded").inc()
         log.info("loaded", extra={"model": model.name, "version": model.version, "seconds": round(done.ran, 3)})
         return done.value
 

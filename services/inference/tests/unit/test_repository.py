@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from weirworks_inference.core.types import Signature, State
 from weirworks_inference.errors import ModelBroken
+from weirworks_inference.instruments import Instruments
 from weirworks_inference.repository import Repository
 from weirworks_inference.runtime.protocol import LoadFailed, Session
 from weirworks_inference.worker import Worker
@@ -41,16 +43,23 @@ def runtime() -> Loading:
 
 
 @pytest.fixture
-async def repository(tmp_path: Path, runtime: Loading) -> AsyncIterator[Repository]:
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+async def repository(tmp_path: Path, runtime: Loading, registry: CollectorRegistry) -> AsyncIterator[Repository]:
     write_identity(tmp_path)
     worker = Worker(10, 1.0)
     serving = asyncio.create_task(worker.serve())
-    yield Repository(tmp_path, runtime, worker)
+    yield Repository(tmp_path, runtime, worker, Instruments(registry))
     serving.cancel()
     worker.close()
 
 
-async def test_a_load_goes_on_when_its_first_caller_gives_up(repository: Repository, runtime: Loading) -> None:
+async def test_a_load_goes_on_when_its_first_caller_gives_up(
+    repository: Repository, runtime: Loading, registry: CollectorRegistry
+) -> None:
     model = repository.find("identity", "")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
@@ -59,6 +68,8 @@ async def test_a_load_goes_on_when_its_first_caller_gives_up(repository: Reposit
     runtime.gate.set()
     assert await repository.load(model) is model.loaded
     assert runtime.loads == 1
+    counted = {"model": "identity", "outcome": "loaded"}
+    assert registry.get_sample_value("weirworks_inference_loads_total", counted) == 1
 
 
 async def test_a_failed_load_is_told_to_all_and_not_tried_at_once(repository: Repository, runtime: Loading) -> None:

@@ -20,7 +20,7 @@ from weirworks_service.migrations import migrate
 
 from weirworks_telemetry.buffer import Buffer
 from weirworks_telemetry.instruments import Instruments
-from weirworks_telemetry.otlp_servicers import LogsReceiver, MetricsReceiver, TraceReceiver
+from weirworks_telemetry.otlp_servicers import logs_receiver, metrics_receiver, trace_receiver
 from weirworks_telemetry.query import Query
 from weirworks_telemetry.servicer import TelemetryServicer
 from weirworks_telemetry.settings import TelemetrySettings
@@ -52,14 +52,14 @@ class TelemetryApp:
             Service(telemetry_service_pb2.DESCRIPTOR.services_by_name["TelemetryService"], servicer),
             Service(
                 trace_service_pb2.DESCRIPTOR.services_by_name["TraceService"],
-                TraceReceiver(self._buffer, self._digest),
+                trace_receiver(self._buffer, self._digest),
             ),
             Service(
                 metrics_service_pb2.DESCRIPTOR.services_by_name["MetricsService"],
-                MetricsReceiver(self._buffer, self._digest),
+                metrics_receiver(self._buffer, self._digest),
             ),
             Service(
-                logs_service_pb2.DESCRIPTOR.services_by_name["LogsService"], LogsReceiver(self._buffer, self._digest)
+                logs_service_pb2.DESCRIPTOR.services_by_name["LogsService"], logs_receiver(self._buffer, self._digest)
             ),
         ]
         # No tracing here: its spans would come back to this very service and make more of them.

@@ -1,65 +1,54 @@
 """OTLP's collector services: traces, metrics and logs, acknowledged after the commit."""
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-    ExportMetricsServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from weirworks_rpc import Call
 
 from weirworks_telemetry.buffer import Buffer
 from weirworks_telemetry.core.rows import Batch
 from weirworks_telemetry.otlp import Digest, log_rows, metric_rows, span_rows
 
+# The three services differ in their messages only; (request, tenant, digest) → rows and how many are refused.
+Rows = Callable[[Any, str, Digest], tuple[Batch, int]]
+Response = ExportTraceServiceResponse | ExportMetricsServiceResponse | ExportLogsServiceResponse
 
-class _Receiver:
-    def __init__(self, buffer: Buffer, digest: Digest) -> None:
+
+class Receiver:
+    """Answers `Export` of one signal; `rejected` is the field of its partial success."""
+
+    def __init__(self, buffer: Buffer, digest: Digest, rows: Rows, response: type[Response], rejected: str) -> None:
         self._buffer = buffer
         self._digest = digest
+        self._rows = rows
+        self._response = response
+        self._rejected = rejected
 
-    async def _write(self, batch: Batch) -> None:
+    async def export(self, request: Any, call: Call) -> Response:
+        """Returns after the commit."""
+        batch, rejected = self._rows(request, call.tenant, self._digest)
         if len(batch):
             await self._buffer.write(batch)
+        response = self._response()
+        if rejected:
+            setattr(response.partial_success, self._rejected, rejected)
+            response.partial_success.error_message = "their time is not in the years 2000 to 2100"
+        return response
 
 
-class TraceReceiver(_Receiver):
+def trace_receiver(buffer: Buffer, digest: Digest) -> Receiver:
     """Answers `TraceService`."""
-
-    async def export(self, request: ExportTraceServiceRequest, call: Call) -> ExportTraceServiceResponse:
-        batch, rejected = span_rows(request, call.tenant, self._digest)
-        await self._write(batch)
-        response = ExportTraceServiceResponse()
-        if rejected:
-            response.partial_success.rejected_spans = rejected
-            response.partial_success.error_message = "spans whose time is not in the years 2000 to 2100"
-        return response
+    return Receiver(buffer, digest, span_rows, ExportTraceServiceResponse, "rejected_spans")
 
 
-class MetricsReceiver(_Receiver):
+def metrics_receiver(buffer: Buffer, digest: Digest) -> Receiver:
     """Answers `MetricsService`."""
-
-    async def export(self, request: ExportMetricsServiceRequest, call: Call) -> ExportMetricsServiceResponse:
-        batch, rejected = metric_rows(request, call.tenant, self._digest)
-        await self._write(batch)
-        response = ExportMetricsServiceResponse()
-        if rejected:
-            response.partial_success.rejected_data_points = rejected
-            response.partial_success.error_message = "points whose time is not in the years 2000 to 2100"
-        return response
+    return Receiver(buffer, digest, metric_rows, ExportMetricsServiceResponse, "rejected_data_points")
 
 
-class LogsReceiver(_Receiver):
+def logs_receiver(buffer: Buffer, digest: Digest) -> Receiver:
     """Answers `LogsService`."""
-
-    async def export(self, request: ExportLogsServiceRequest, call: Call) -> ExportLogsServiceResponse:
-        batch, rejected = log_rows(request, call.tenant, self._digest)
-        await self._write(batch)
-        response = ExportLogsServiceResponse()
-        if rejected:
-            response.partial_success.rejected_log_records = rejected
-            response.partial_success.error_message = "records whose time is not in the years 2000 to 2100"
-        return response
+    return Receiver(buffer, digest, log_rows, ExportLogsServiceResponse, "rejected_log_records")
