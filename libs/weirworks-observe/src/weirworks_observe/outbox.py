@@ -7,7 +7,7 @@ import asyncio
 import logging
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -26,6 +26,13 @@ log = logging.getLogger(__name__)
 _BATCH = 5_000
 _RETRY = timedelta(seconds=0.5)
 _TIMEOUT = timedelta(seconds=10)
+
+
+class EventSink(Protocol):
+    """Where events go."""
+
+    def add(self, event: Event) -> None:
+        """Keeps one event until telemetry has it."""
 
 
 class Outbox:

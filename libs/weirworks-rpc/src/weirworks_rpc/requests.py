@@ -1,7 +1,10 @@
-"""Checks that requests of every service share: violations at once, and pages."""
+"""Checks that requests of every service share: violations at once, times, and pages."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from weirworks_rpc.errors import InvalidFields, Violation
 
@@ -13,6 +16,14 @@ def refuse(problems: Sequence[Violation]) -> None:
     """Raises InvalidFields with all the problems when there are any."""
     if problems:
         raise InvalidFields(problems)
+
+
+def moment(time: Timestamp, field: str) -> datetime:
+    """The moment of a timestamp. Raises InvalidFields outside of the years 1 to 9999."""
+    try:
+        return time.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidFields([Violation(field, "must be a time between the years 1 and 9999")]) from None
 
 
 def page_problems(size: int, limit: int) -> list[Violation]:

@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from weirworks.telemetry.v1.event_pb2 import Event, ScalingEvent
+from weirworks_observe.outbox import EventSink
 
 from weirworks_autoscaler.core.step import decide
 from weirworks_autoscaler.core.types import Decision, Memory, Observation, ScalerSpec
@@ -15,13 +15,6 @@ from weirworks_autoscaler.observe import History
 from weirworks_autoscaler.providers.protocol import Size, Target
 
 _KEPT = 1_000
-
-
-class EventSink(Protocol):
-    """Where events go."""
-
-    def add(self, event: Event) -> None:
-        """Keeps one event until telemetry has it."""
 
 
 @dataclass(frozen=True, slots=True)

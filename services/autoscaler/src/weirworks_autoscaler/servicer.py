@@ -1,13 +1,12 @@
 """Answers `weirworks.autoscaler.v1.AutoscalerService`."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from weirworks.autoscaler.v1 import autoscaler_service_pb2 as service_pb2
 from weirworks.autoscaler.v1.scaler_pb2 import Forecast
 from weirworks_rpc import Call, InvalidFields, Violation
 from weirworks_rpc.errors import NotFound
-from weirworks_rpc.requests import page_of
+from weirworks_rpc.requests import moment, page_of
 
 from weirworks_autoscaler.convert import decision_pb, forecast_pb, scaler_pb
 from weirworks_autoscaler.scaler import Scaler
@@ -41,7 +40,7 @@ class AutoscalerServicer:
         self, request: service_pb2.ListDecisionsRequest, _call: Call
     ) -> service_pb2.ListDecisionsResponse:
         scaler = self._find(request.name)
-        since = _since(request)
+        since = moment(request.start_time, "start_time") if request.HasField("start_time") else None
         page, token = page_of(scaler.newest_first(since), request.page_size, request.page_token)
         decisions = [decision_pb(scaler.spec.name, entry) for entry in page]
         return service_pb2.ListDecisionsResponse(decisions=decisions, next_page_token=token)
@@ -53,12 +52,3 @@ class AutoscalerServicer:
             if scaler.spec.name == name.removeprefix(_PREFIX):
                 return scaler
         raise NotFound("scaler", name)
-
-
-def _since(request: service_pb2.ListDecisionsRequest) -> datetime | None:
-    if not request.HasField("start_time"):
-        return None
-    try:
-        return request.start_time.ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidFields([Violation("start_time", "must be a time between the years 1 and 9999")]) from None

@@ -8,9 +8,10 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from weirworks.telemetry.v1.event_pb2 import Event, InferenceEvent
+from weirworks_observe.outbox import EventSink
 from weirworks_rpc import Call, WeirError
 
 from weirworks_inference.core.signature import check_inputs, check_outputs
@@ -23,13 +24,6 @@ from weirworks_inference.worker import Done, Worker
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-class EventSink(Protocol):
-    """Where events go."""
-
-    def add(self, event: Event) -> None:
-        """Keeps one event until telemetry has it."""
 
 
 class Engine:

@@ -3,21 +3,14 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from weirworks.telemetry.v1.event_pb2 import DecisionEvent, Event
 from weirworks_observe.hashing import InputHasher
+from weirworks_observe.outbox import EventSink
 from weirworks_rpc import Call
 
 from weirworks_router.core.types import Kind, Reason
 from weirworks_router.instruments import Instruments
-
-
-class EventSink(Protocol):
-    """Where events go."""
-
-    def add(self, event: Event) -> None:
-        """Keeps one event until telemetry has it."""
 
 
 @dataclass(slots=True)

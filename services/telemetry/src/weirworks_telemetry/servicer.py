@@ -10,7 +10,7 @@ from weirworks.telemetry.v1 import telemetry_service_pb2 as service_pb2
 from weirworks.telemetry.v1.series_pb2 import Series
 from weirworks_rpc import Call, Violation
 from weirworks_rpc.errors import StoreUnavailable
-from weirworks_rpc.requests import page_of, page_problems, refuse
+from weirworks_rpc.requests import moment, page_of, page_problems, refuse
 
 from weirworks_telemetry.buffer import Buffer
 from weirworks_telemetry.convert import COLUMNS, row_of
@@ -18,7 +18,7 @@ from weirworks_telemetry.core.rows import Batch
 from weirworks_telemetry.instruments import Instruments
 from weirworks_telemetry.query import Query
 from weirworks_telemetry.settings import TelemetrySettings
-from weirworks_telemetry.validate import check_events, check_series, moment
+from weirworks_telemetry.validate import check_events, check_series
 
 
 class TelemetryServicer:

@@ -1,13 +1,13 @@
 """The rules of requests that a type cannot say; every violation is named, up to a few dozen."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from weirworks.telemetry.v1.event_pb2 import Event
 from weirworks.telemetry.v1.series_pb2 import Series
 from weirworks_rpc import InvalidFields, Violation
-from weirworks_rpc.requests import refuse
+from weirworks_rpc.requests import moment, refuse
 
 MAX_EVENTS = 10_000
 MAX_SAMPLES = 100_000
@@ -47,14 +47,6 @@ def check_series(series: Series, step: timedelta, now: datetime, retention: time
     refuse(problems)
 
 
-def moment(time: Timestamp, field: str) -> datetime:
-    """The moment of a timestamp. Raises InvalidFields outside of the years 1 to 9999."""
-    try:
-        return time.ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidFields([Violation(field, "must be a time between the years 1 and 9999")]) from None
-
-
 def _event(event: Event, now: datetime, retention: timedelta) -> list[tuple[str, str]]:
     problems = []
     try:
@@ -69,9 +61,9 @@ def _event(event: Event, now: datetime, retention: timedelta) -> list[tuple[str,
 
 def _time(time: Timestamp, now: datetime, retention: timedelta) -> list[str]:
     try:
-        when = time.ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        return ["must be a time between the years 1 and 9999"]
+        when = moment(time, "")
+    except InvalidFields as error:
+        return [violation.description for violation in error.violations]
     if when > now + _AHEAD:
         return ["lies in the future"]
     if when < now - retention:

@@ -43,16 +43,10 @@ class Child:
         self.spec = spec
         self.address = ""
         self.metrics = ""
-        self.restarts = 0
         self._say = say
         self._process: asyncio.subprocess.Process | None = None
         self._ready = asyncio.Event()
         self._stopping = asyncio.Event()
-
-    @property
-    def pid(self) -> int:
-        """The process's id; 0 while there is none."""
-        return self._process.pid if self._process and self._process.returncode is None else 0
 
     @property
     def is_ready(self) -> bool:
@@ -77,7 +71,6 @@ class Child:
             if self._stopping.is_set():
                 return
             self._refuse_bad_settings()
-            self.restarts += 1
             backoff = _FIRST_BACKOFF if time.monotonic() - started > _PROVEN else min(_LONGEST_BACKOFF, backoff * 2)
             self._say(f"{self.spec.name} died; restarting in {backoff:g} s (see {self.spec.log})")
             await _either(self._stopping, backoff)

@@ -58,10 +58,6 @@ class Suite:
             metrics={child.spec.name: child.metrics for child in services},
         )
 
-    def child(self, name: str) -> Child:
-        """The process of a service or an engine."""
-        return next(child for child in self._children if child.spec.name == name)
-
     async def run(self) -> None:
         """Runs the suite until `stop`. Raises ChildFailed or EngineFailed when it does not come up."""
         self._prepare()
