@@ -58,7 +58,7 @@ models: setup ## Build the ONNX models into models/
 
 lock: $(UV) ## Write the hashed locks anew
 	@$(UV) lock -q
-	@$(UV) export -q --all-packages --all-groups --extra cpu --extra demo --extra oip --no-emit-workspace --no-header -o requirements.lock
+	@$(UV) export -q --all-packages --all-groups --extra cpu --extra genai --extra demo --extra oip --no-emit-workspace --no-header -o requirements.lock
 	@for s in router cache telemetry autoscaler; do $(UV) export -q --package weirworks-$$s --no-default-groups --no-emit-workspace --no-header -o services/$$s/requirements.lock; done
 	@$(UV) export -q --only-group build --no-emit-workspace --no-header -o requirements-build.lock
 	@$(UV) export -q --package weirworks-models --no-default-groups --no-emit-workspace --no-header -o requirements-models.lock

@@ -6,7 +6,7 @@ A handler is `async def method(request, call)`; it sees a `Call`, never a grpc c
 
 from weirworks_rpc.call import Call
 from weirworks_rpc.channel import ChannelOptions, headers, open_channel
-from weirworks_rpc.errors import InvalidFields, Violation, WeirError
+from weirworks_rpc.errors import InvalidFields, NotOffered, Violation, WeirError
 from weirworks_rpc.server import Server, ServerOptions
 from weirworks_rpc.service import Service
 from weirworks_rpc.status import error_from_rpc
@@ -15,6 +15,7 @@ __all__ = [
     "Call",
     "ChannelOptions",
     "InvalidFields",
+    "NotOffered",
     "Server",
     "ServerOptions",
     "Service",

@@ -5,8 +5,9 @@ messages from here.
 """
 
 from google.protobuf.descriptor import ServiceDescriptor
+from tritonclient.grpc import model_config_pb2 as configs
 from tritonclient.grpc import service_pb2 as messages
 
 SERVICE: ServiceDescriptor = messages.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 
-__all__ = ["SERVICE", "messages"]
+__all__ = ["SERVICE", "configs", "messages"]

@@ -5,7 +5,7 @@ handler runs. So nothing is decoded by grpc: `Method.decode` does it in our own 
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +50,10 @@ class Method:
 class Service:
     """The methods of one proto service, answered by the methods of `handlers` with snake_case names.
 
-    Methods named in `raw` get and return bytes. A method that `handlers` lacks answers UNIMPLEMENTED.
+    Methods named in `raw` get and return bytes. A method that all `handlers` lack answers UNIMPLEMENTED.
     """
 
-    def __init__(self, descriptor: ServiceDescriptor, handlers: object, raw: frozenset[str] = frozenset()) -> None:
+    def __init__(self, descriptor: ServiceDescriptor, *handlers: object, raw: frozenset[str] = frozenset()) -> None:
         self.name = descriptor.full_name
         self.methods = [_bind(method, handlers, method.name in raw) for method in descriptor.methods]
 
@@ -68,9 +68,10 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def _bind(method: MethodDescriptor, handlers: object, raw: bool) -> Method:
+def _bind(method: MethodDescriptor, handlers: Sequence[object], raw: bool) -> Method:
     path = f"/{method.containing_service.full_name}/{method.name}"
-    handler = getattr(handlers, snake_case(method.name), None)
+    name = snake_case(method.name)
+    handler = next((getattr(each, name) for each in handlers if hasattr(each, name)), None)
     if handler is None:
         handler = _absent_stream(path) if method.server_streaming else _absent(path)
     request_type = None if raw else GetMessageClass(method.input_type)

@@ -8,7 +8,7 @@ from weirworks.inference.v1.image_pb2 import StageTime
 from weirworks_rpc import InvalidFields, Violation
 
 from weirworks_inference.core.types import State
-from weirworks_inference.repository import Model
+from weirworks_inference.model import Model
 
 _NAME = re.compile(r"models/([^/]+)(?:/versions/([0-9]+))?")
 _STATES = {
@@ -16,26 +16,38 @@ _STATES = {
     State.LOADING: model_pb2.MODEL_STATE_LOADING,
     State.READY: model_pb2.MODEL_STATE_READY,
     State.FAILED: model_pb2.MODEL_STATE_FAILED,
+    State.WITHDRAWN: model_pb2.MODEL_STATE_WITHDRAWN,
 }
 
 
-def model_pb(model: Model) -> model_pb2.Model:
+def model_pb(model: Model, *, is_default: bool) -> model_pb2.Model:
     """The resource of a model."""
+    loaded, counts = model.loaded, model.statistics
     answer = model_pb2.Model(
         name=f"models/{model.name}/versions/{model.version}",
-        task=model.loaded.card.task if model.loaded else "",
         state=_STATES[model.state],
         failure=model.failure,
         load_count=model.loads,
-        inference_count=model.runs,
-        file_bytes=model.path.stat().st_size if model.path.exists() else 0,
-        resident_bytes=model.resident_bytes,
+        failed_loads=model.failures,
+        inference_count=counts.rows,
+        run_count=counts.runs,
+        file_bytes=sum(size for name, _, size in model.stamp if name.endswith((".onnx", ".data"))),
+        is_default=is_default,
+        pinned=model.pinned,
+        reason=model.load_reason if loaded is not None else model.unload_reason,
     )
+    if loaded is not None:
+        answer.task = loaded.card.task
+        answer.resident_bytes, answer.device_bytes = model.size.host, model.size.device
+        answer.providers.extend(loaded.placement.providers)
+        answer.missing_providers.extend(loaded.placement.missing)
+        answer.digest = loaded.digest
+        answer.batches = loaded.execution is not None and loaded.execution.batches
     answer.last_load_duration.FromTimedelta(timedelta(seconds=model.load_seconds))
-    answer.cold_latency.FromTimedelta(timedelta(seconds=model.cold_seconds))
-    answer.warm_latency.FromTimedelta(timedelta(seconds=model.warm_seconds))
-    if model.last_use is not None:
-        answer.last_use_time.FromDatetime(model.last_use)
+    answer.cold_latency.FromTimedelta(timedelta(seconds=counts.cold))
+    answer.warm_latency.FromTimedelta(timedelta(seconds=counts.warm))
+    if model.last_use_time is not None:
+        answer.last_use_time.FromDatetime(model.last_use_time)
     return answer
 
 

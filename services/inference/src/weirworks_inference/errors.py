@@ -76,15 +76,69 @@ class ModelBroken(WeirError):
         )
 
 
+class ModelLoading(WeirError):
+    """The model is on its way into memory; the same call will succeed soon."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = ErrorReason.ERROR_REASON_MODEL_LOADING
+
+    def __init__(self, name: str, retry_after: timedelta) -> None:
+        super().__init__(
+            f"Model {name!r} is being loaded; retry in {retry_after.total_seconds():.1f} s.",
+            metadata={"model": name},
+            retry_after=retry_after,
+        )
+
+
+class ModelWithdrawn(WeirError):
+    """An operator took the model out of service."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = ErrorReason.ERROR_REASON_MODEL_WITHDRAWN
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Model {name!r} was taken out by an operator; RepositoryModelLoad or LoadModel brings it back.",
+            metadata={"model": name},
+        )
+
+
+class MemoryFull(WeirError):
+    """There is no room for the model under the memory budget, and nothing that may make room."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = ErrorReason.ERROR_REASON_MEMORY_FULL
+
+    def __init__(self, name: str, why: str, needed: int, budget: int, retry_after: timedelta) -> None:
+        super().__init__(
+            f"Model {name!r} needs {needed >> 20} MiB and the budget is {budget >> 20} MiB ({why}); "
+            "unpin or unload another, or raise the budget.",
+            metadata={"model": name, "neededBytes": str(needed), "budgetBytes": str(budget), "why": why},
+            retry_after=retry_after,
+        )
+
+
 class QueueFull(WeirError):
-    """The waiting line is at its limit; the same call may succeed later."""
+    """The model's waiting line is at its limit; the same call may succeed later."""
 
     code = StatusCode.RESOURCE_EXHAUSTED
     reason = ErrorReason.ERROR_REASON_QUEUE_FULL
 
-    def __init__(self, limit: int, retry_after: timedelta) -> None:
+    def __init__(self, model: str, waiting: int, retry_after: timedelta) -> None:
         super().__init__(
-            f"Already {limit} requests are waiting; retry in {retry_after.total_seconds():.3f} s.",
-            metadata={"queueLimit": str(limit)},
+            f"Model {model!r} has {waiting} requests waiting, as many as are taken; "
+            f"retry in {retry_after.total_seconds():.3f} s.",
+            metadata={"model": model, "waiting": str(waiting)},
             retry_after=retry_after,
         )
+
+
+class RegistryConflict(WeirError):
+    """What was asked contradicts what is registered."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = ErrorReason.ERROR_REASON_REGISTRY_CONFLICT
+
+    def __init__(self, model: str, version: str, why: str) -> None:
+        name = f"{model}:{version}" if version else model
+        super().__init__(f"Model {name!r} {why}.", metadata={"model": model, "version": version})

@@ -1,106 +1,120 @@
-"""Our own calls: pictures, texts, and what the repository holds."""
+"""Our own calls: pictures, texts, and the life of models."""
 
-import time
-from datetime import timedelta
+from collections.abc import AsyncIterator
 
-import numpy as np
-from numpy.typing import NDArray
-from weirworks.inference.v1 import image_pb2, model_service_pb2, text_pb2
-from weirworks_rpc import Call
+from weirworks.inference.v1 import image_pb2, model_pb2, model_service_pb2, text_pb2
+from weirworks_rpc import Call, WeirError
 from weirworks_rpc.requests import page_of
 
-from weirworks_inference.convert import model_pb, parse_model_name, stage_pb
-from weirworks_inference.core.probabilities import mean_pooled, top_classes
-from weirworks_inference.core.types import ImageCard, Task
+from weirworks_inference.classifier import ImageClassifier
+from weirworks_inference.convert import model_pb, parse_model_name
+from weirworks_inference.core.residency import Reason
+from weirworks_inference.embedding import TextEmbedder
 from weirworks_inference.engine import Engine
-from weirworks_inference.images import decode, to_input
-from weirworks_inference.repository import Loaded
-from weirworks_inference.settings import InferenceSettings
-from weirworks_inference.text import Tokens
-from weirworks_inference.validate import check_classify, check_embed
+from weirworks_inference.generation import TextGenerator
+from weirworks_inference.health import Health
+from weirworks_inference.model import Model
+from weirworks_inference.validate import check_classify, check_embed, check_generate
 
-# Activations of 32 texts of 256 tokens take about 100 MB; all 256 at once would take eight times that.
-_TEXT_BATCH = 32
+_ALL = "models/-"
 
 
 class ModelServicer:
     """Answers `weirworks.inference.v1.ModelService`."""
 
-    def __init__(self, engine: Engine, settings: InferenceSettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        classifier: ImageClassifier,
+        embedder: TextEmbedder,
+        generator: TextGenerator,
+        health: Health,
+    ) -> None:
         self._engine = engine
-        self._settings = settings
+        self._classifier = classifier
+        self._embedder = embedder
+        self._generator = generator
+        self._health = health
 
     async def classify_image(
         self, request: image_pb2.ClassifyImageRequest, call: Call
     ) -> image_pb2.ClassifyImageResponse:
         check_classify(request)
-        name = request.model or self._settings.image_model
-        model, loaded = await self._engine.suitable(name, request.model_version, Task.CLASSIFY_IMAGE)
-        card = loaded.card.image
-        assert card is not None
-        done = await self._engine.run(model, 1, call, lambda: self._classify(loaded, card, request))
-        classes, stages = done.value
-        language = request.label_language or "en"
-        labels = card.labels.get(language) or card.labels["en"]
-        return image_pb2.ClassifyImageResponse(
-            classifications=[
-                image_pb2.Classification(index=index, label=labels[index], probability=probability)
-                for index, probability in classes
-            ],
-            model=model.name,
-            model_version=model.version,
-            stages=[stage_pb("queue", timedelta(seconds=done.waited)), *stages],
-        )
+        return await self._classifier.classify(request, call)
 
     async def embed_text(self, request: text_pb2.EmbedTextRequest, call: Call) -> text_pb2.EmbedTextResponse:
         check_embed(request)
-        name = request.model or self._settings.text_model
-        model, loaded = await self._engine.suitable(name, request.model_version, Task.EMBED_TEXT)
-        response = text_pb2.EmbedTextResponse(model=model.name, model_version=model.version)
-        for start in range(0, len(request.texts), _TEXT_BATCH):
-            texts = list(request.texts[start : start + _TEXT_BATCH])
-            done = await self._engine.run(model, len(texts), call, lambda texts=texts: _embed(loaded, texts))  # type: ignore[misc]
-            vectors, tokens = done.value
-            for row, vector in enumerate(vectors):
-                response.embeddings.add(
-                    values=vector.tolist(), tokens=tokens.counts[row], truncated=tokens.truncated[row]
-                )
-        return response
+        return await self._embedder.embed(request, call)
+
+    async def embed_text_stream(
+        self, requests: AsyncIterator[text_pb2.EmbedTextStreamRequest], call: Call
+    ) -> AsyncIterator[text_pb2.EmbedTextStreamResponse]:
+        """One at a time: a caller who wants them side by side makes calls, which then share runs."""
+        async for part in requests:
+            try:
+                response = await self.embed_text(part.request, call)
+            except WeirError as error:
+                yield text_pb2.EmbedTextStreamResponse(error=f"{error.reason_word}: {error.message}")
+            else:
+                yield text_pb2.EmbedTextStreamResponse(response=response)
+
+    async def generate_text(
+        self, request: text_pb2.GenerateTextRequest, call: Call
+    ) -> AsyncIterator[text_pb2.GenerateTextResponse]:
+        check_generate(request)
+        async for piece in self._generator.generate(request, call):
+            yield piece
 
     async def list_models(
         self, request: model_service_pb2.ListModelsRequest, _call: Call
     ) -> model_service_pb2.ListModelsResponse:
-        models, token = page_of(self._engine.repository.models(), request.page_size, request.page_token)
-        return model_service_pb2.ListModelsResponse(models=[model_pb(model) for model in models], next_page_token=token)
+        self._engine.residents.look()
+        models, token = page_of(self._engine.residents.shelf.models(), request.page_size, request.page_token)
+        return model_service_pb2.ListModelsResponse(models=[self._pb(model) for model in models], next_page_token=token)
 
     async def get_model(
         self, request: model_service_pb2.GetModelRequest, _call: Call
     ) -> model_service_pb2.GetModelResponse:
-        name, version = parse_model_name(request.name)
-        return model_service_pb2.GetModelResponse(model=model_pb(self._engine.repository.find(name, version)))
+        return model_service_pb2.GetModelResponse(model=self._pb(self._named(request.name)))
 
-    def _classify(
-        self, loaded: Loaded, card: ImageCard, request: image_pb2.ClassifyImageRequest
-    ) -> tuple[list[tuple[int, float]], list[image_pb2.StageTime]]:
-        marks = [time.perf_counter()]
-        limits = (self._settings.max_image_bytes, self._settings.max_image_pixels)
-        picture = decode(request.image, card.size, *limits)
-        marks.append(time.perf_counter())
-        tensor = to_input(picture, card)
-        marks.append(time.perf_counter())
-        signature = loaded.session.signature
-        (logits,) = loaded.session.run({signature.inputs[0].name: tensor}, [signature.outputs[0].name])
-        marks.append(time.perf_counter())
-        classes = top_classes(logits[0], request.top_k or 5)
-        marks.append(time.perf_counter())
-        names = ("decode", "preprocess", "run", "postprocess")
-        spans = zip(names, marks, marks[1:], strict=False)
-        return classes, [stage_pb(name, timedelta(seconds=end - begin)) for name, begin, end in spans]
+    async def load_model(
+        self, request: model_service_pb2.LoadModelRequest, _call: Call
+    ) -> model_service_pb2.LoadModelResponse:
+        model = self._named(request.name)
+        if request.reload and model.loaded is not None:
+            await self._engine.residents.reload(model)
+        else:
+            await self._engine.residents.load_now(model)
+        model.pinned = request.pin
+        return model_service_pb2.LoadModelResponse(model=self._pb(model))
 
+    async def unload_model(
+        self, request: model_service_pb2.UnloadModelRequest, _call: Call
+    ) -> model_service_pb2.UnloadModelResponse:
+        residents = self._engine.residents
+        models = residents.shelf.models() if request.name == _ALL else [self._named(request.name)]
+        freed = 0
+        gone = []
+        for model in models:
+            if model.loaded is not None or request.withdraw:
+                freed += await residents.unload(model, Reason.OPERATOR, withdraw=request.withdraw)
+                model.pinned = False
+                gone.append(self._pb(model))
+        return model_service_pb2.UnloadModelResponse(models=gone, freed_bytes=freed)
 
-def _embed(loaded: Loaded, texts: list[str]) -> tuple[NDArray[np.float32], Tokens]:
-    assert loaded.encoder is not None
-    tokens = loaded.encoder.encode(texts)
-    inputs = {"input_ids": tokens.ids, "attention_mask": tokens.mask}
-    (hidden,) = loaded.session.run(inputs, ["last_hidden_state"])
-    return mean_pooled(hidden, tokens.mask), tokens
+    async def clear_caches(
+        self, _request: model_service_pb2.ClearCachesRequest, _call: Call
+    ) -> model_service_pb2.ClearCachesResponse:
+        embeddings, graphs = await self._health.clear_caches()
+        return model_service_pb2.ClearCachesResponse(embeddings=embeddings, optimized_graphs=graphs)
+
+    async def get_health_report(
+        self, _request: model_service_pb2.GetHealthReportRequest, _call: Call
+    ) -> model_service_pb2.GetHealthReportResponse:
+        return self._health.report()
+
+    def _named(self, name: str) -> Model:
+        return self._engine.find(*parse_model_name(name))
+
+    def _pb(self, model: Model) -> model_pb2.Model:
+        return model_pb(model, is_default=self._engine.residents.shelf.current(model.name) is model)

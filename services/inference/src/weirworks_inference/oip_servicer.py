@@ -1,19 +1,41 @@
-"""The Open Inference Protocol: live, ready, metadata and infer."""
+"""The Open Inference Protocol: live, ready, metadata, configuration, infer and its stream."""
 
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
 from importlib.metadata import version
 
-from weirworks_rpc import Call
+from weirworks_rpc import Call, WeirError
 from weirworks_rpc.oip import messages
 
-from weirworks_inference.core.types import TensorShape, TensorSpec
-from weirworks_inference.engine import Engine
+from weirworks_inference.classification import Ranking, rankings_of
+from weirworks_inference.core.types import TensorShape
+from weirworks_inference.engine import Engine, Tensors, execution_of
 from weirworks_inference.errors import InvalidTensor, ModelNotFound
-from weirworks_inference.repository import Model
-from weirworks_inference.tensors import TensorProblem, read_inputs, write_outputs
+from weirworks_inference.execution import Work
+from weirworks_inference.model import Loaded, Model
+from weirworks_inference.modelconfig import config_pb, shape_of
+from weirworks_inference.parameters import Asked, read_parameters
+from weirworks_inference.runtime.protocol import Array
+from weirworks_inference.tensors import TensorProblem, read_inputs, write_output
+
+EXTENSIONS = (
+    "binary_tensor_data",
+    "classification",
+    "logging",
+    "model_configuration",
+    "model_repository",
+    "parameters",
+    "schedule_policy",
+    "statistics",
+    "trace",
+)
+# Requests of one stream that are on their way at once; more wait in the transport.
+_AT_ONCE = 64
 
 
 class OipServicer:
-    """Answers `inference.GRPCInferenceService`."""
+    """Answers the inference half of `inference.GRPCInferenceService`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -27,7 +49,7 @@ class OipServicer:
     async def model_ready(self, request: messages.ModelReadyRequest, _call: Call) -> messages.ModelReadyResponse:
         """True for a model that is in memory or loadable on demand."""
         try:
-            model = self._engine.repository.find(request.name, request.version)
+            model = self._engine.find(request.name, request.version)
         except ModelNotFound:
             return messages.ModelReadyResponse(ready=False)
         return messages.ModelReadyResponse(ready=model.ready)
@@ -36,49 +58,94 @@ class OipServicer:
         self, _request: messages.ServerMetadataRequest, _call: Call
     ) -> messages.ServerMetadataResponse:
         return messages.ServerMetadataResponse(
-            name="weirworks-inference", version=version("weirworks-inference"), extensions=[]
+            name="weirworks-inference", version=version("weirworks-inference"), extensions=EXTENSIONS
         )
 
     async def model_metadata(
-        self, request: messages.ModelMetadataRequest, _call: Call
+        self, request: messages.ModelMetadataRequest, call: Call
     ) -> messages.ModelMetadataResponse:
-        model = self._engine.repository.find(request.name, request.version)
-        signature = (await self._engine.repository.load(model)).session.signature
-        response = messages.ModelMetadataResponse(
-            name=model.name, versions=_versions(self._engine, model), platform="onnxruntime_onnx"
-        )
-        for spec in signature.inputs:
-            response.inputs.add(name=spec.name, datatype=spec.datatype, shape=_shape(spec))
-        for spec in signature.outputs:
-            response.outputs.add(name=spec.name, datatype=spec.datatype, shape=_shape(spec))
+        model, loaded = await self._loaded(request.name, request.version, call)
+        versions = self._engine.residents.shelf.versions(model.name)
+        response = messages.ModelMetadataResponse(name=model.name, versions=versions, platform="onnxruntime_onnx")
+        if loaded.session is not None:
+            for spec in loaded.session.signature.inputs:
+                response.inputs.add(name=spec.name, datatype=spec.datatype, shape=shape_of(spec))
+            for spec in loaded.session.signature.outputs:
+                response.outputs.add(name=spec.name, datatype=spec.datatype, shape=shape_of(spec))
         return response
 
+    async def model_config(self, request: messages.ModelConfigRequest, call: Call) -> messages.ModelConfigResponse:
+        model, loaded = await self._loaded(request.name, request.version, call)
+        return messages.ModelConfigResponse(config=config_pb(model, loaded))
+
     async def model_infer(self, request: messages.ModelInferRequest, call: Call) -> messages.ModelInferResponse:
-        model = self._engine.repository.find(request.model_name, request.model_version)
+        model = self._engine.find(request.model_name, request.model_version)
+        asked = read_parameters(request)
         shapes = [TensorShape(tensor.name, tensor.datatype, tuple(tensor.shape)) for tensor in request.inputs]
-        problems = [
-            (f"inputs[{shape.name}].shape", "sizes must not be negative") for shape in shapes if _negative(shape)
-        ]
-        if problems:
-            raise InvalidTensor(model.name, problems)
         try:
             inputs = read_inputs(request)
         except TensorProblem as error:
             raise InvalidTensor(model.name, [error.problem]) from None
-        wanted = [output.name for output in request.outputs]
-        names, arrays = await self._engine.infer(model, inputs, shapes, wanted, call)
-        response = messages.ModelInferResponse(model_name=model.name, model_version=model.version, id=request.id)
-        write_outputs(response, dict(zip(names, arrays, strict=True)))
-        return response
+        with model.in_use():
+            loaded = model.loaded or await self._engine.residents.load(model, call.time_remaining())
+            execution_of(model, loaded)
+            assert loaded.session is not None
+            signature = loaded.session.signature
+            names = [output.name for output in request.outputs] or [spec.name for spec in signature.outputs]
+            rankings = rankings_of(request, signature)
+            size = sum(map(len, request.raw_input_contents))
+            tensors = Tensors(shapes, Work(inputs, names), size, asked.priority, asked.patience)
+            done = await self._engine.infer(model, tensors, call)
+        return _response(request, model, loaded, names, done.value, rankings, asked)
+
+    async def model_stream_infer(
+        self, requests: AsyncIterator[messages.ModelInferRequest], call: Call
+    ) -> AsyncIterator[messages.ModelStreamInferResponse]:
+        """One answer for each request, in their order; an error is told in its place and the stream goes on."""
+        running: deque[asyncio.Task[messages.ModelStreamInferResponse]] = deque()
+        try:
+            async for request in requests:
+                running.append(asyncio.get_running_loop().create_task(self._streamed(request, call)))
+                while running and (running[0].done() or len(running) >= _AT_ONCE):
+                    yield await running.popleft()
+            while running:
+                yield await running.popleft()
+        finally:
+            for task in running:
+                task.cancel()
+
+    async def _streamed(self, request: messages.ModelInferRequest, call: Call) -> messages.ModelStreamInferResponse:
+        try:
+            return messages.ModelStreamInferResponse(infer_response=await self.model_infer(request, call))
+        except WeirError as error:
+            head = messages.ModelInferResponse(
+                model_name=request.model_name, model_version=request.model_version, id=request.id
+            )
+            text = f"{error.code.name}: {error.message}"
+            return messages.ModelStreamInferResponse(error_message=text, infer_response=head)
+
+    async def _loaded(self, name: str, wanted: str, call: Call) -> tuple[Model, Loaded]:
+        model = self._engine.find(name, wanted)
+        return model, await self._engine.residents.load(model, call.time_remaining())
 
 
-def _negative(tensor: TensorShape) -> bool:
-    return any(size < 0 for size in tensor.shape)
-
-
-def _shape(spec: TensorSpec) -> list[int]:
-    return [dimension if isinstance(dimension, int) else -1 for dimension in spec.shape]
-
-
-def _versions(engine: Engine, model: Model) -> list[str]:
-    return [each.version for each in engine.repository.models() if each.name == model.name]
+def _response(
+    request: messages.ModelInferRequest,
+    model: Model,
+    loaded: Loaded,
+    names: list[str],
+    arrays: list[Array],
+    rankings: dict[str, Ranking],
+    asked: Asked,
+) -> messages.ModelInferResponse:
+    assert loaded.session is not None
+    response = messages.ModelInferResponse(model_name=model.name, model_version=model.version, id=request.id)
+    datatypes = {spec.name: spec.datatype for spec in loaded.session.signature.outputs}
+    for name, array in zip(names, arrays, strict=True):
+        if name in rankings:
+            write_output(response, name, "BYTES", rankings[name].of(array, loaded.card))
+        else:
+            write_output(response, name, datatypes[name], array)
+    if asked.marks_end:
+        response.parameters["triton_final_response"].bool_param = True
+    return response

@@ -1,7 +1,6 @@
 """OIP tensors ↔ numpy arrays; raw contents become arrays without a copy."""
 
 import struct
-from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -12,7 +11,7 @@ from weirworks_rpc.oip import messages
 from weirworks_inference.core.signature import Problem
 
 Array = NDArray[Any]
-_DTYPES: dict[str, np.dtype[Any]] = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype(np.bool_),
     "UINT8": np.dtype("<u1"),
     "UINT16": np.dtype("<u2"),
@@ -23,10 +22,11 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "INT32": np.dtype("<i4"),
     "INT64": np.dtype("<i8"),
     "FP16": np.dtype("<f2"),
+    # The bits: numpy has no such type.
+    "BF16": np.dtype("<u2"),
     "FP32": np.dtype("<f4"),
     "FP64": np.dtype("<f8"),
 }
-DATATYPES: dict[np.dtype[Any], str] = {dtype: name for name, dtype in _DTYPES.items()}
 _CONTENTS = {
     "BOOL": "bool_contents",
     "INT8": "int_contents",
@@ -65,13 +65,10 @@ def read_inputs(request: messages.ModelInferRequest) -> dict[str, Array]:
     }
 
 
-def write_outputs(response: messages.ModelInferResponse, outputs: Mapping[str, Array]) -> None:
-    """Appends the arrays as raw contents."""
-    for name, array in outputs.items():
-        text = array.dtype == np.dtype(object)
-        datatype = "BYTES" if text else DATATYPES[array.dtype]
-        response.outputs.add(name=name, datatype=datatype, shape=array.shape)
-        response.raw_output_contents.append(_pack_text(array) if text else np.ascontiguousarray(array).tobytes())
+def write_output(response: messages.ModelInferResponse, name: str, datatype: str, array: Array) -> None:
+    """Appends the array as raw contents."""
+    response.outputs.add(name=name, datatype=datatype, shape=array.shape)
+    response.raw_output_contents.append(_pack_text(array) if datatype == "BYTES" else array.tobytes())
 
 
 def _from_raw(tensor: messages.ModelInferRequest.InferInputTensor, raw: bytes) -> Array:
@@ -95,7 +92,7 @@ def _from_typed(tensor: messages.ModelInferRequest.InferInputTensor) -> Array:
     count = prod(tensor.shape)
     if len(values) != count:
         raise TensorProblem(f"{field}.contents.{kind}", f"{len(values)} values given; the shape needs {count}")
-    dtype = np.dtype(object) if tensor.datatype == "BYTES" else _DTYPES[tensor.datatype]
+    dtype = np.dtype(object) if tensor.datatype == "BYTES" else DTYPES[tensor.datatype]
     try:
         return np.array(values, dtype=dtype).reshape(tuple(tensor.shape))
     except OverflowError:
@@ -104,9 +101,9 @@ def _from_typed(tensor: messages.ModelInferRequest.InferInputTensor) -> Array:
 
 def _dtype(datatype: str, field: str) -> np.dtype[Any]:
     try:
-        return _DTYPES[datatype]
+        return DTYPES[datatype]
     except KeyError:
-        known = ", ".join([*_DTYPES, "BYTES"])
+        known = ", ".join([*DTYPES, "BYTES"])
         raise TensorProblem(f"{field}.datatype", f"{datatype or 'none'} is not one of {known}") from None
 
 

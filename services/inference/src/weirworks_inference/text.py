@@ -1,4 +1,4 @@
-"""From texts to a model's input and from token vectors to embeddings."""
+"""From texts to a model's input."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,10 @@ from weirworks_inference.runtime.protocol import LoadFailed
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A batch padded to its longest text; `counts` and `truncated` are by text."""
+    """Token ids of one text; `truncated` when its end was not seen."""
 
-    ids: NDArray[np.int64]
-    mask: NDArray[np.int64]
-    counts: list[int]
-    truncated: list[bool]
+    ids: list[int]
+    truncated: bool
 
 
 class TextEncoder:
@@ -34,13 +32,16 @@ class TextEncoder:
         self._tokenizer.enable_truncation(card.max_tokens)
         self._tokenizer.no_padding()
 
-    def encode(self, texts: list[str]) -> Tokens:
-        """Token ids of all texts in one batch."""
-        encodings = self._tokenizer.encode_batch(texts)
-        counts = [len(encoding.ids) for encoding in encodings]
-        ids = np.zeros((len(texts), max(counts)), np.int64)
-        mask = np.zeros_like(ids)
-        for row, encoding in enumerate(encodings):
-            ids[row, : counts[row]] = encoding.ids
-            mask[row, : counts[row]] = 1
-        return Tokens(ids, mask, counts, [bool(encoding.overflowing) for encoding in encodings])
+    def encode(self, texts: list[str]) -> list[Tokens]:
+        """Token ids of each text."""
+        return [Tokens(encoding.ids, bool(encoding.overflowing)) for encoding in self._tokenizer.encode_batch(texts)]
+
+
+def padded(texts: list[Tokens]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids and mask [texts, longest]; what is padding has mask 0."""
+    ids = np.zeros((len(texts), max(len(text.ids) for text in texts)), np.int64)
+    mask = np.zeros_like(ids)
+    for row, text in enumerate(texts):
+        ids[row, : len(text.ids)] = text.ids
+        mask[row, : len(text.ids)] = 1
+    return ids, mask

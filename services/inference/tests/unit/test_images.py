@@ -53,7 +53,7 @@ def test_a_turned_picture_is_set_upright() -> None:
     exif[0x0112] = 6
     lying = decode(saved(image, "JPEG"), 8, *LIMITS)
     upright = decode(saved(image, "JPEG", exif=exif), 8, *LIMITS)
-    assert upright.size == lying.size[::-1]
+    assert upright.values.shape[:2] == lying.values.shape[1::-1]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ class RouterApp:
         oip = OipServicer(local, dispatcher, self._fleet, "infer" in settings.cached)
         router_service = router_service_pb2.DESCRIPTOR.services_by_name["RouterService"]
         self.server = Server(
-            [Service(router_service, servicer), Service(OIP, oip, RAW)],
+            [Service(router_service, servicer), Service(OIP, oip, raw=RAW)],
             settings.server_options(),
             [Tracing(), Metrics(registry)],
         )

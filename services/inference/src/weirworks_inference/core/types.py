@@ -1,10 +1,9 @@
 """What the inference service talks about: models, their cards and their tensors."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
 
-ModelName = NewType("ModelName", str)
 # A dimension is a size, or a name for one that varies but is the same wherever the name occurs.
 Dimension = int | str
 
@@ -14,6 +13,7 @@ class Task(StrEnum):
 
     CLASSIFY_IMAGE = "classify-image"
     EMBED_TEXT = "embed-text"
+    GENERATE_TEXT = "generate-text"
     TENSOR = "tensor"
 
 
@@ -24,6 +24,8 @@ class State(StrEnum):
     LOADING = "LOADING"
     READY = "READY"
     FAILED = "FAILED"
+    # An operator took it out; only an operator brings it back.
+    WITHDRAWN = "WITHDRAWN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,42 @@ class Signature:
     outputs: tuple[TensorSpec, ...]
 
 
+class Resize(StrEnum):
+    """How a picture meets the model's square."""
+
+    # Scaled to cover it, cut in its middle.
+    COVER = "cover"
+    # Scaled to lie in it whole, the rest filled with the mean.
+    CONTAIN = "contain"
+    # Scaled without regard to its shape.
+    STRETCH = "stretch"
+
+
 @dataclass(frozen=True, slots=True)
 class ImageCard:
-    """How a picture becomes the model's input; mean and std are of 0–255 values, by channel."""
+    """How a picture becomes the model's input, and its output probabilities.
+
+    mean and std are of 0–255 values, by channel: three for colour, one for grey.
+    """
 
     size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    labels: dict[str, list[str]]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    labels: Mapping[str, Sequence[str]]
+    resize: Resize = Resize.COVER
+    bgr: bool = False
+    channels_last: bool = False
+    # True where the graph ends in a softmax of its own.
+    gives_probabilities: bool = False
+
+
+class Pooling(StrEnum):
+    """How token vectors become one vector."""
+
+    MEAN = "mean"
+    FIRST = "first"
+    # The graph gives one vector for each text already.
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +98,39 @@ class TextCard:
 
     tokenizer: str
     max_tokens: int
+    pooling: Pooling = Pooling.MEAN
+    # ISO 639-1 codes that the model was trained for; empty says nothing.
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCard:
+    """Whether requests share a run: most rows in one, wait for more in seconds, and what fills short rows.
+
+    `pad` is a value for each input whose varying dimensions may be filled up; an input that is not named
+    shares a run only with requests of exactly its shape.
+    """
+
+    rows: int = 1
+    delay: float = 0.0
+    pad: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCard:
+    """How the runtime runs the graph; empty and 0 take the service's settings."""
+
+    providers: tuple[str, ...] = ()
+    threads: int = 0
+    io_binding: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """Runs on sample inputs after a load: sizes of named dimensions, 1 where none is given."""
+
+    runs: int = 1
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +140,10 @@ class Card:
     task: Task
     # Most elements in all inputs of one request: activations grow with them, and memory with those.
     max_elements: int
+    # The graph's file beside the card: a quantised variant is chosen here.
+    graph: str = "model.onnx"
     image: ImageCard | None = None
     text: TextCard | None = None
+    batch: BatchCard = field(default_factory=BatchCard)
+    session: SessionCard = field(default_factory=SessionCard)
+    warm_up: WarmUp = field(default_factory=WarmUp)

@@ -1,0 +1,138 @@
+"""Runs requests to one loaded model on its lane: prepare, stack, run, take apart, finish."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from weirworks_inference.core.batch import BatchRule
+from weirworks_inference.core.residency import ModelKey
+from weirworks_inference.core.signature import Problem, check_inputs, check_outputs
+from weirworks_inference.core.stack import stack, stacking_of, unstack
+from weirworks_inference.core.types import Card, TensorShape
+from weirworks_inference.lane import Job, Ran
+from weirworks_inference.runtime.protocol import Array, RunFailed, Session
+
+Tensors = Mapping[str, Array]
+# Forms of requests that were found to fit; callers repeat a few.
+_REMEMBERED = 1024
+
+
+@dataclass(slots=True)
+class Work:
+    """One request's part of a batch: inputs, or what makes them on the lane's thread; wanted outputs."""
+
+    inputs: Tensors | Callable[[], Tensors]
+    outputs: Sequence[str]
+    # Makes the request's answer of its outputs; without it they are the answer.
+    finish: Callable[[list[Array]], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How one request waits: rows, priority (0 is the most urgent), when it joined and until when it may wait."""
+
+    rows: int
+    joined: float
+    deadline: float
+    priority: int = 0
+
+
+class Execution:
+    """The batches of one model."""
+
+    def __init__(self, key: ModelKey, session: Session, card: Card) -> None:
+        self._key = key
+        self._session = session
+        self._card = card
+        self._stacking = stacking_of(session.signature, card.batch) if card.batch.rows > 1 else None
+        self._rule = BatchRule(card.batch.rows, card.batch.delay) if self._stacking else BatchRule()
+        self._fitting: dict[object, tuple[object, int]] = {}
+
+    @property
+    def batches(self) -> bool:
+        """True when requests share runs."""
+        return self._stacking is not None
+
+    def check(self, shapes: Sequence[TensorShape], wanted: Sequence[str]) -> tuple[list[Problem], object, int]:
+        """Mismatches of a request's tensors with the model's; its group and its rows when there are none."""
+        form = (tuple((each.name, each.datatype, each.shape) for each in shapes), tuple(wanted))
+        known = self._fitting.get(form)
+        if known is not None:
+            return [], *known
+        signature = self._session.signature
+        problems = check_inputs(signature, shapes, self._card.max_elements) + check_outputs(signature, wanted)
+        if problems:
+            return problems, None, 0
+        rows = shapes[0].shape[0] if shapes and shapes[0].shape else 1
+        group = self.group({each.name: each.shape for each in shapes}, wanted)
+        if len(self._fitting) >= _REMEMBERED:
+            self._fitting.clear()
+        self._fitting[form] = (group, rows)
+        return [], group, rows
+
+    def group(self, shapes: Mapping[str, tuple[int, ...]], wanted: Sequence[str]) -> object:
+        """Requests of one group may share a run."""
+        # An object of its own is equal to no other.
+        return (self._key, id(self), self._stacking.group(shapes), tuple(wanted)) if self._stacking else object()
+
+    def job(self, work: Work, group: object, terms: Terms, size: int = 0) -> Job:
+        """The request as the lane takes it; `size` is the bytes of its inputs."""
+        return Job(
+            group,
+            self._rule,
+            terms.rows,
+            terms.priority,
+            terms.joined,
+            terms.deadline,
+            "/".join(self._key),
+            self._run,
+            work,
+            size,
+        )
+
+    def _run(self, jobs: Sequence[Job]) -> Ran:
+        start = time.perf_counter()
+        outcomes: list[Any] = [None] * len(jobs)
+        ready: list[tuple[int, Tensors]] = []
+        for position, job in enumerate(jobs):
+            try:
+                inputs = job.payload.inputs
+                ready.append((position, inputs() if callable(inputs) else inputs))
+            # Goes to the caller whose picture or text it is; the others run.
+            except Exception as error:
+                outcomes[position] = error
+        prepared = ran = time.perf_counter()
+        if ready:
+            answers = self._answers([inputs for _, inputs in ready], jobs[ready[0][0]].payload.outputs)
+            ran = time.perf_counter()
+            for (position, _), answer in zip(ready, answers, strict=True):
+                outcomes[position] = _finished(jobs[position].payload, answer)
+        return Ran(outcomes, prepared - start, ran - prepared, time.perf_counter() - ran)
+
+    def _answers(self, requests: Sequence[Tensors], outputs: Sequence[str]) -> list[list[Array] | Exception]:
+        if self._stacking is None:
+            return [self._alone(request, outputs) for request in requests]
+        try:
+            together = self._session.run(stack(self._stacking, requests), outputs)
+            return list(unstack(self._stacking, requests, outputs, together))
+        except RunFailed as error:
+            if len(requests) == 1:
+                return [error]
+            # One request's values must not cost its neighbours their answers.
+            return [self._alone(request, outputs) for request in requests]
+
+    def _alone(self, request: Tensors, outputs: Sequence[str]) -> list[Array] | Exception:
+        try:
+            return self._session.run(request, outputs)
+        except RunFailed as error:
+            return error
+
+
+def _finished(work: Work, answer: list[Array] | Exception) -> Any:
+    if isinstance(answer, Exception) or work.finish is None:
+        return answer
+    try:
+        return work.finish(answer)
+    except Exception as error:
+        return error

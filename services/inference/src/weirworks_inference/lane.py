@@ -1,0 +1,197 @@
+"""The one thread of a device, with a bounded line before it.
+
+The thread itself takes the next batch when it is free (`core.batch` chooses), so a device never waits for
+the event loop. Callers that gave up leave the line; a request whose deadline passed is not run. The
+thread is held to its share of a core by the account in `core.quota`.
+"""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from weirworks_rpc.errors import DeadlineExceeded
+
+from weirworks_inference.core import quota
+from weirworks_inference.core.batch import BatchRule, Waiting, choose
+from weirworks_inference.errors import QueueFull
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What became of a batch: an outcome for each job, an exception for one that failed; times in seconds."""
+
+    outcomes: Sequence[Any]
+    prepare: float = 0.0
+    run: float = 0.0
+    finish: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished job: its value, how long it waited, and the times of the batch that it was in."""
+
+    value: Any
+    waited: float
+    batch: Ran
+    rows: int
+    # True for one job of each batch, so that a batch is counted once.
+    leads: bool
+
+    @property
+    def ran(self) -> float:
+        """Seconds of the whole run."""
+        return self.batch.prepare + self.batch.run + self.batch.finish
+
+
+# `eq` by identity: jobs are looked up in the line, and their payloads hold arrays.
+@dataclass(slots=True, eq=False)
+class Job(Waiting):
+    """One request in the line. `work` of the first job runs the whole batch on the lane's thread."""
+
+    model: str
+    work: Callable[[Sequence["Job"]], Ran]
+    payload: Any = None
+    bytes: int = 0
+    future: "asyncio.Future[Done]" = field(init=False)
+
+
+class Lane:
+    """Runs batches one at a time. `limit` counts waiting requests of one model, `limit_bytes` those of all."""
+
+    def __init__(self, limit: int, limit_bytes: int, share: float) -> None:
+        self._limit = limit
+        self._limit_bytes = limit_bytes
+        self._share = share
+        self._line: list[Job] = []
+        self._counts: Counter[str] = Counter()
+        self._bytes = 0
+        self._news = threading.Condition()
+        self._closed = False
+        # Mean time of a request, for the retry time of a refusal; the prior is one small model's.
+        self._mean = 0.02
+        self._debt = 0.0
+        self._thread = threading.Thread(target=self._serve, name="lane", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the line."""
+        return len(self._line)
+
+    async def run(self, job: Job) -> Done:
+        """The job's outcome. Raises QueueFull, DeadlineExceeded, or what the job came to."""
+        job.future = asyncio.get_running_loop().create_future()
+        with self._news:
+            if self._counts[job.model] >= self._limit or (self._bytes and self._bytes + job.bytes > self._limit_bytes):
+                wait = self._mean * len(self._line) / self._share
+                raise QueueFull(job.model, self._counts[job.model], timedelta(seconds=max(0.001, wait)))
+            self._line.append(job)
+            self._counts[job.model] += 1
+            self._bytes += job.bytes
+            self._news.notify()
+        try:
+            return await job.future
+        except asyncio.CancelledError:
+            with self._news:
+                if job in self._line:
+                    self._leave(job)
+            raise
+
+    async def do(self, model: str, work: Callable[[], Any], remaining: timedelta) -> Done:
+        """`work` alone, as a job of its own."""
+        now = time.monotonic()
+
+        def alone(_jobs: Sequence[Job]) -> Ran:
+            start = time.perf_counter()
+            outcome = _outcome(work)
+            return Ran([outcome], run=time.perf_counter() - start)
+
+        return await self.run(Job(object(), BatchRule(), 1, 0, now, now + remaining.total_seconds(), model, alone))
+
+    def charge(self, seconds: float) -> None:
+        """Takes CPU time that another thread spent for this lane's models off its share."""
+        self._debt += seconds
+
+    def close(self) -> None:
+        """Ends the thread once the running batch is through; jobs in the line are cancelled."""
+        with self._news:
+            self._closed = True
+            for job in self._line:
+                job.future.cancel()
+            self._line.clear()
+            self._news.notify()
+
+    def _serve(self) -> None:
+        account = quota.opened(self._share, time.monotonic())
+        while (batch := self._next()) is not None:
+            start, used = time.monotonic(), time.thread_time()
+            outcome = _outcome(lambda batch=batch: batch[0].work(batch))  # type: ignore[misc]
+            ran = outcome if isinstance(outcome, Ran) else Ran([outcome] * len(batch))
+            used = time.thread_time() - used
+            self._mean += 0.1 * (used / len(batch) - self._mean)
+            _tell(batch[0].future.get_loop(), _settle, batch, ran, start)
+            if self._share < 1:
+                debt, self._debt = self._debt, 0.0
+                account, wait = quota.charge(account, self._share, used + debt, time.monotonic())
+                time.sleep(wait)
+
+    def _next(self) -> tuple[Job, ...] | None:
+        with self._news:
+            while not self._closed:
+                choice = choose(self._line, time.monotonic())
+                for job in (*choice.expired, *choice.run):
+                    self._leave(job)
+                if choice.expired:
+                    _tell(choice.expired[0].future.get_loop(), _expire, choice.expired)
+                if choice.run:
+                    return choice.run
+                wait = None if choice.look_again is None else max(0.0, choice.look_again - time.monotonic())
+                self._news.wait(wait)
+            return None
+
+    def _leave(self, job: Job) -> None:
+        self._line.remove(job)
+        self._counts[job.model] -= 1
+        if not self._counts[job.model]:
+            del self._counts[job.model]
+        self._bytes -= job.bytes
+
+
+def _outcome(work: Callable[[], Any]) -> Any:
+    """The result of `work`, or the exception that it raised: the caller that waits for it gets it."""
+    try:
+        return work()
+    except Exception as error:
+        return error
+
+
+def _tell(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *arguments: Any) -> None:
+    try:
+        loop.call_soon_threadsafe(what, *arguments)
+    except RuntimeError:
+        # The loop is closed: nobody waits any more.
+        return
+
+
+def _settle(batch: Sequence[Job], ran: Ran, start: float) -> None:
+    rows = sum(job.rows for job in batch)
+    leads = True
+    for job, outcome in zip(batch, ran.outcomes, strict=True):
+        if job.future.done():
+            continue
+        if isinstance(outcome, Exception):
+            job.future.set_exception(outcome)
+        else:
+            job.future.set_result(Done(outcome, start - job.joined, ran, rows, leads))
+            leads = False
+
+
+def _expire(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        if not job.future.done():
+            job.future.set_exception(DeadlineExceeded())
