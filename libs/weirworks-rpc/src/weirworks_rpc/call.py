@@ -36,18 +36,24 @@ class Call(Protocol):
 class CallState:
     """The call as the server keeps it; interceptors write it, handlers see the `Call` in it."""
 
-    __slots__ = ("_cancelled", "deadline", "metadata", "method", "notes", "request_id", "started", "tenant")
+    __slots__ = ("_cancelled", "_request_id", "deadline", "metadata", "method", "notes", "started", "tenant")
 
     def __init__(self, method: str, metadata: Mapping[str, str], seconds: float) -> None:
         self.method = method
         self.metadata = metadata
-        self.request_id = metadata.get("x-request-id") or uuid.uuid4().hex
+        self._request_id = metadata.get("x-request-id", "")
         self.tenant = ""
         self.started = time.monotonic()
         self.deadline = self.started + seconds
         # What interceptors keep between begin and end, each under its own key.
         self.notes: dict[str, object] = {}
         self._cancelled = False
+
+    @property
+    def request_id(self) -> str:
+        # Made when somebody asks: most calls end without one.
+        self._request_id = self._request_id or uuid.uuid4().hex
+        return self._request_id
 
     def time_remaining(self) -> timedelta:
         return timedelta(seconds=max(0.0, self.deadline - time.monotonic()))

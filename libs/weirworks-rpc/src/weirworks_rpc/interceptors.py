@@ -84,20 +84,32 @@ class Rpc:
 
 
 class Metrics:
-    """Counts and times calls."""
+    """Counts and times calls. Finding a metric by its labels costs more than counting, so what was found is kept."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._rpc = Rpc.on(registry)
+        self._by_method: dict[str, tuple[Gauge, Histogram]] = {}
+        self._handled: dict[tuple[str, str, str], Counter] = {}
 
     def begin(self, call: CallState) -> None:
-        self._rpc.in_flight.labels(call.method).inc()
+        self._of(call.method)[0].inc()
 
     def end(self, call: CallState, error: WeirError | None) -> None:
-        code = error.code.name if error else "OK"
-        reason = error.reason_word if error else ""
-        self._rpc.in_flight.labels(call.method).dec()
-        self._rpc.handled.labels(call.method, code, reason).inc()
-        self._rpc.duration.labels(call.method).observe(time.monotonic() - call.started)
+        in_flight, duration = self._of(call.method)
+        in_flight.dec()
+        duration.observe(time.monotonic() - call.started)
+        labels = (call.method, error.code.name, error.reason_word) if error else (call.method, "OK", "")
+        handled = self._handled.get(labels)
+        if handled is None:
+            handled = self._handled[labels] = self._rpc.handled.labels(*labels)
+        handled.inc()
+
+    def _of(self, method: str) -> tuple[Gauge, Histogram]:
+        found = self._by_method.get(method)
+        if found is None:
+            found = self._rpc.in_flight.labels(method), self._rpc.duration.labels(method)
+            self._by_method[method] = found
+        return found
 
 
 class Tracing:

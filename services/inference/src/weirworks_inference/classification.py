@@ -1,16 +1,17 @@
 """Triton's classification extension: an output as `score:index:label` strings, best first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from weirworks_rpc.oip import messages
 
-from weirworks_inference.core.types import Card, Signature
+from weirworks_inference.core.types import Card
 from weirworks_inference.errors import InvalidTensor
 from weirworks_inference.runtime.protocol import Array
 
 _MOST = 1000
+_NONE: Mapping[str, "Ranking"] = {}
 _NUMBERS = ("FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 
 
@@ -29,9 +30,10 @@ class Ranking:
         return np.array(ranked, dtype=object).reshape(len(rows), -1)
 
 
-def rankings_of(request: messages.ModelInferRequest, signature: Signature) -> dict[str, Ranking]:
+def rankings_of(request: messages.ModelInferRequest, datatypes: Mapping[str, str]) -> Mapping[str, Ranking]:
     """Output name → ranking, for outputs that ask for one. Raises InvalidTensor."""
-    datatypes = {spec.name: spec.datatype for spec in signature.outputs}
+    if not request.outputs:
+        return _NONE
     rankings: dict[str, Ranking] = {}
     for output in request.outputs:
         if not output.parameters or "classification" not in output.parameters:

@@ -78,6 +78,7 @@ class ControlServicer:
     ) -> messages.ModelStatisticsResponse:
         if request.name:
             self._engine.find(request.name, request.version)
+        self._engine.ledger.settle()
         response = messages.ModelStatisticsResponse()
         for model in self._engine.residents.shelf.models():
             if request.name in ("", model.name) and request.version in ("", model.version):

@@ -46,8 +46,8 @@ def model_pb(model: Model, *, is_default: bool) -> model_pb2.Model:
     answer.last_load_duration.FromTimedelta(timedelta(seconds=model.load_seconds))
     answer.cold_latency.FromTimedelta(timedelta(seconds=counts.cold))
     answer.warm_latency.FromTimedelta(timedelta(seconds=counts.warm))
-    if model.last_use_time is not None:
-        answer.last_use_time.FromDatetime(model.last_use_time)
+    if model.last_use_time:
+        answer.last_use_time.FromNanoseconds(int(model.last_use_time * 1e9))
     return answer
 
 

@@ -22,7 +22,8 @@ from weirworks_inference.core.types import Task, TensorShape
 from weirworks_inference.errors import InvalidTensor, ModelUnsuitable
 from weirworks_inference.execution import Execution, Terms, Work
 from weirworks_inference.instruments import Instruments
-from weirworks_inference.lane import Done, Lane
+from weirworks_inference.lane import Done, Job, Lane, alone
+from weirworks_inference.ledger import Ledger
 from weirworks_inference.model import Loaded, Model
 from weirworks_inference.residents import Residents, find
 from weirworks_inference.runtime.protocol import RunFailed
@@ -38,9 +39,6 @@ class Tensors:
     shapes: Sequence[TensorShape]
     work: Work
     bytes: int
-    priority: int = 0
-    # Longest time in the line, in seconds; 0 is until the call's deadline.
-    patience: float = 0.0
 
 
 class Engine:
@@ -56,9 +54,10 @@ class Engine:
     ) -> None:
         self.residents = residents
         self.lane = lane
-        self._instruments = instruments
+        self.ledger = Ledger(instruments)
         self._events = events
         self._endpoint = endpoint
+        instruments.waiting.set_function(lambda: lane.waiting)
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
 
     def close(self) -> None:
@@ -82,84 +81,56 @@ class Engine:
             raise ModelUnsuitable(model.name, loaded.card.task, task)
         return model, loaded
 
-    async def infer(self, model: Model, tensors: Tensors, call: Call) -> Done:
-        """The outcome of checked inputs. Raises InvalidTensor with every mismatch, and what a load or a line raises."""
-        with model.in_use():
-            loaded = model.loaded or await self.residents.load(model, call.time_remaining())
-            execution = execution_of(model, loaded)
-            problems, group, rows = execution.check(tensors.shapes, tensors.work.outputs)
-            if problems:
-                raise InvalidTensor(model.name, problems)
-            return await self._run(model, execution, tensors, group, rows, call)
-
-    async def run(self, model: Model, loaded: Loaded, tensors: Tensors, call: Call) -> Done:
-        """The same for inputs that our own code makes, whose shapes are known to fit."""
-        with model.in_use():
-            execution = execution_of(model, loaded)
-            group = execution.group({each.name: each.shape for each in tensors.shapes}, tensors.work.outputs)
-            return await self._run(model, execution, tensors, group, tensors.shapes[0].shape[0], call)
-
-    async def step(self, model: Model, work: Callable[[], Any], call: Call) -> Done:
-        """`work` on the model's device, alone: one token of an answer in the making."""
-        return await self._recorded(model, call, 1, lambda: self.lane.do(model.name, work, call.time_remaining()))
-
-    async def _run(
-        self, model: Model, execution: Execution, tensors: Tensors, group: object, rows: int, call: Call
-    ) -> Done:
-        now = time.monotonic()
-        remaining = call.time_remaining().total_seconds()
-        patience = min(remaining, tensors.patience) if tensors.patience else remaining
-        terms = Terms(rows, now, now + patience, tensors.priority)
-        job = execution.job(tensors.work, group, terms, tensors.bytes)
-        return await self._recorded(model, call, rows, lambda: self.lane.run(job))
-
-    async def _recorded(self, model: Model, call: Call, rows: int, run: Callable[[], Any]) -> Done:
-        started = time.monotonic()
-        self._instruments.waiting.set(self.lane.waiting + 1)
+    async def infer(self, model: Model, job: Job, call: Call) -> Done:
+        """The job's outcome, recorded whatever comes of it; the caller keeps the model in use meanwhile."""
         try:
-            done: Done = await run()
+            done = await self.lane.run(job)
         except RunFailed as error:
             log.warning("run failed", extra={"model": model.name, "why": str(error)[:500]})
             failure = InvalidTensor(model.name, [("inputs", "the model cannot run on these values")])
-            model.statistics.record_failure(time.monotonic() - started)
-            self._record(model, call, started, rows, error=failure)
+            self._refused(model, call, job, failure)
             raise failure from None
         except WeirError as error:
-            model.statistics.record_failure(time.monotonic() - started)
-            self._record(model, call, started, rows, error=error)
+            self._refused(model, call, job, error)
             raise
-        batch = done.batch
-        if done.leads:
-            model.statistics.record_run(done.rows, batch.prepare, batch.run, batch.finish, int(time.time() * 1000))
-            self._instruments.run_seconds.labels(model.name).observe(done.ran)
-            self._instruments.batch_rows.labels(model.name).observe(done.rows)
-        model.statistics.record_request(done.waited, batch.prepare, batch.run, batch.finish, time.monotonic() - started)
-        self._instruments.queue_seconds.labels(model.name).observe(done.waited)
-        self._record(model, call, started, rows, done=done)
+        self.ledger.note(model, done, time.monotonic() - job.joined)
+        if self._events is not None:
+            self._record(model, call, job, done=done)
         return done
 
+    async def run(self, model: Model, loaded: Loaded, tensors: Tensors, call: Call) -> Done:
+        """The outcome of tensors that our own code makes, whose shapes are known to fit."""
+        execution = execution_of(model, loaded)
+        group = execution.group({each.name: each.shape for each in tensors.shapes}, tensors.work.outputs)
+        now = time.monotonic()
+        terms = Terms(tensors.shapes[0].shape[0], now, now + call.time_remaining().total_seconds())
+        with model.in_use():
+            return await self.infer(model, execution.job(tensors.work, group, terms, tensors.bytes), call)
+
+    async def step(self, model: Model, work: Callable[[], Any], call: Call) -> Done:
+        """`work` on the model's device, alone: one token of an answer in the making."""
+        job = alone(model.name, work, call.time_remaining().total_seconds())
+        return await self.infer(model, job, call)
+
+    def _refused(self, model: Model, call: Call, job: Job, error: WeirError) -> None:
+        self.ledger.note(model, None, time.monotonic() - job.joined)
+        if self._events is not None:
+            self._record(model, call, job, error=error)
+
     def _record(
-        self,
-        model: Model,
-        call: Call,
-        started: float,
-        rows: int,
-        *,
-        done: Done | None = None,
-        error: WeirError | None = None,
+        self, model: Model, call: Call, job: Job, *, done: Done | None = None, error: WeirError | None = None
     ) -> None:
-        if self._events is None:
-            return
         event = Event(id=str(uuid.uuid4()), tenant=call.tenant)
-        event.event_time.FromDatetime(datetime.now(UTC) - timedelta(seconds=time.monotonic() - started))
+        event.event_time.FromDatetime(datetime.now(UTC) - timedelta(seconds=time.monotonic() - job.joined))
         event.inference.CopyFrom(
-            InferenceEvent(model=model.name, model_version=model.version, endpoint=self._endpoint(), rows=rows)
+            InferenceEvent(model=model.name, model_version=model.version, endpoint=self._endpoint(), rows=job.rows)
         )
         if done is not None:
             event.inference.queue_time.FromTimedelta(timedelta(seconds=done.waited))
             event.inference.run_time.FromTimedelta(timedelta(seconds=done.ran))
         if error is not None:
             event.inference.error = error.reason_word
+        assert self._events is not None
         self._events.add(event)
 
 

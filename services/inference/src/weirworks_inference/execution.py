@@ -3,19 +3,50 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
+
+import numpy as np
 
 from weirworks_inference.core.batch import BatchRule
 from weirworks_inference.core.residency import ModelKey
-from weirworks_inference.core.signature import Problem, check_inputs, check_outputs
+from weirworks_inference.core.signature import check_inputs, check_outputs
 from weirworks_inference.core.stack import stack, stacking_of, unstack
 from weirworks_inference.core.types import Card, TensorShape
+from weirworks_inference.errors import InvalidTensor
 from weirworks_inference.lane import Job, Ran
 from weirworks_inference.runtime.protocol import Array, RunFailed, Session
+from weirworks_inference.tensors import DTYPES
 
 Tensors = Mapping[str, Array]
 # Forms of requests that were found to fit; callers repeat a few.
 _REMEMBERED = 1024
+
+
+# A request's inputs as name, datatype and shape, and the names of the outputs that it wants.
+Form = tuple[tuple[tuple[str, str, tuple[int, ...]], ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """What is known of a form that fits the model: who may share a run, rows, outputs, and each input's bytes."""
+
+    group: object
+    rows: int
+    outputs: tuple[str, ...]
+    inputs: tuple[tuple[str, "np.dtype[Any]", tuple[int, ...], int], ...]
+    size: int
+
+    def read(self, raw: Sequence[bytes]) -> dict[str, Array] | None:
+        """The inputs out of raw contents, not copied; None where they are not what the form says."""
+        if len(raw) != len(self.inputs):
+            return None
+        arrays: dict[str, Array] = {}
+        for (name, dtype, shape, size), contents in zip(self.inputs, raw, strict=True):
+            if len(contents) != size:
+                return None
+            arrays[name] = np.frombuffer(contents, dtype).reshape(shape)
+        return arrays
 
 
 @dataclass(slots=True)
@@ -28,7 +59,7 @@ class Work:
     finish: Callable[[list[Array]], Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Terms:
     """How one request waits: rows, priority (0 is the most urgent), when it joined and until when it may wait."""
 
@@ -47,34 +78,51 @@ class Execution:
         self._card = card
         self._stacking = stacking_of(session.signature, card.batch) if card.batch.rows > 1 else None
         self._rule = BatchRule(card.batch.rows, card.batch.delay) if self._stacking else BatchRule()
-        self._fitting: dict[object, tuple[object, int]] = {}
+        self._fitting: dict[Form, Fitting] = {}
+        self._name = "/".join(key)
+        # Output → datatype.
+        self.datatypes = {spec.name: spec.datatype for spec in session.signature.outputs}
 
     @property
     def batches(self) -> bool:
         """True when requests share runs."""
         return self._stacking is not None
 
-    def check(self, shapes: Sequence[TensorShape], wanted: Sequence[str]) -> tuple[list[Problem], object, int]:
-        """Mismatches of a request's tensors with the model's; its group and its rows when there are none."""
-        form = (tuple((each.name, each.datatype, each.shape) for each in shapes), tuple(wanted))
-        known = self._fitting.get(form)
-        if known is not None:
-            return [], *known
+    def known(self, form: Form) -> Fitting | None:
+        """What was found when a request of that form came before."""
+        return self._fitting.get(form)
+
+    def check(self, form: Form) -> Fitting:
+        """Raises InvalidTensor with every mismatch of a request's tensors with the model's."""
+        shapes, wanted = [TensorShape(*each) for each in form[0]], form[1]
         signature = self._session.signature
         problems = check_inputs(signature, shapes, self._card.max_elements) + check_outputs(signature, wanted)
         if problems:
-            return problems, None, 0
-        rows = shapes[0].shape[0] if shapes and shapes[0].shape else 1
-        group = self.group({each.name: each.shape for each in shapes}, wanted)
+            raise InvalidTensor(self._key[0], problems)
+        outputs = wanted or tuple(spec.name for spec in signature.outputs)
+        inputs = tuple(
+            (each.name, DTYPES[each.datatype], each.shape, prod(each.shape) * DTYPES[each.datatype].itemsize)
+            for each in shapes
+            # Strings have no size that a shape could tell; their requests are read the long way.
+            if each.datatype in DTYPES
+        )
+        fitting = Fitting(
+            self.group({each.name: each.shape for each in shapes}, outputs),
+            shapes[0].shape[0] if shapes and shapes[0].shape else 1,
+            outputs,
+            inputs,
+            sum(size for *_, size in inputs),
+        )
         if len(self._fitting) >= _REMEMBERED:
             self._fitting.clear()
-        self._fitting[form] = (group, rows)
-        return [], group, rows
+        self._fitting[form] = fitting
+        return fitting
 
     def group(self, shapes: Mapping[str, tuple[int, ...]], wanted: Sequence[str]) -> object:
         """Requests of one group may share a run."""
-        # An object of its own is equal to no other.
-        return (self._key, id(self), self._stacking.group(shapes), tuple(wanted)) if self._stacking else object()
+        if self._stacking is None:
+            return self._name
+        return (id(self), self._stacking.group(shapes), tuple(wanted))
 
     def job(self, work: Work, group: object, terms: Terms, size: int = 0) -> Job:
         """The request as the lane takes it; `size` is the bytes of its inputs."""
@@ -85,7 +133,7 @@ class Execution:
             terms.priority,
             terms.joined,
             terms.deadline,
-            "/".join(self._key),
+            self._name,
             self._run,
             work,
             size,

@@ -1,8 +1,19 @@
 """The metrics of the inference service."""
 
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInstruments:
+    """The metrics of one model's requests, found once."""
+
+    run_seconds: Histogram
+    queue_seconds: Histogram
+    batch_rows: Histogram
 
 
 class Instruments:
@@ -41,3 +52,14 @@ class Instruments:
             ["source"],
             registry=registry,
         )
+        self._models: dict[str, ModelInstruments] = {}
+
+    def of(self, model: str) -> ModelInstruments:
+        """The metrics of a model's requests."""
+        found = self._models.get(model)
+        if found is None:
+            found = ModelInstruments(
+                self.run_seconds.labels(model), self.queue_seconds.labels(model), self.batch_rows.labels(model)
+            )
+            self._models[model] = found
+        return found

@@ -12,16 +12,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from weirworks_rpc.errors import DeadlineExceeded
 
 from weirworks_inference.core import quota
-from weirworks_inference.core.batch import BatchRule, Waiting, choose
+from weirworks_inference.core.batch import BatchRule, Gathering, Waiting, choose, gather
 from weirworks_inference.errors import QueueFull
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, like all that is made for every request: a frozen one takes three times as long to make.
+@dataclass(slots=True)
 class Ran:
     """What became of a batch: an outcome for each job, an exception for one that failed; times in seconds."""
 
@@ -31,7 +33,7 @@ class Ran:
     finish: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Done:
     """A finished job: its value, how long it waited, and the times of the batch that it was in."""
 
@@ -67,11 +69,15 @@ class Lane:
         self._limit = limit
         self._limit_bytes = limit_bytes
         self._share = share
+        self._lock = threading.Lock()
+        # What the lock guards: the line, what is counted of it, and what the thread waits for.
         self._line: list[Job] = []
         self._counts: Counter[str] = Counter()
         self._bytes = 0
-        self._news = threading.Condition()
+        self._gathering: Gathering | None = None
+        self._asleep = False
         self._closed = False
+        self._alarm: SimpleQueue[None] = SimpleQueue()
         # Mean time of a request, for the retry time of a refusal; the prior is one small model's.
         self._mean = 0.02
         self._debt = 0.0
@@ -86,32 +92,22 @@ class Lane:
     async def run(self, job: Job) -> Done:
         """The job's outcome. Raises QueueFull, DeadlineExceeded, or what the job came to."""
         job.future = asyncio.get_running_loop().create_future()
-        with self._news:
+        with self._lock:
             if self._counts[job.model] >= self._limit or (self._bytes and self._bytes + job.bytes > self._limit_bytes):
                 wait = self._mean * len(self._line) / self._share
                 raise QueueFull(job.model, self._counts[job.model], timedelta(seconds=max(0.001, wait)))
             self._line.append(job)
             self._counts[job.model] += 1
             self._bytes += job.bytes
-            self._news.notify()
+            if self._asleep and self._matters(job):
+                self._wake()
         try:
             return await job.future
         except asyncio.CancelledError:
-            with self._news:
+            with self._lock:
                 if job in self._line:
                     self._leave(job)
             raise
-
-    async def do(self, model: str, work: Callable[[], Any], remaining: timedelta) -> Done:
-        """`work` alone, as a job of its own."""
-        now = time.monotonic()
-
-        def alone(_jobs: Sequence[Job]) -> Ran:
-            start = time.perf_counter()
-            outcome = _outcome(work)
-            return Ran([outcome], run=time.perf_counter() - start)
-
-        return await self.run(Job(object(), BatchRule(), 1, 0, now, now + remaining.total_seconds(), model, alone))
 
     def charge(self, seconds: float) -> None:
         """Takes CPU time that another thread spent for this lane's models off its share."""
@@ -119,12 +115,12 @@ class Lane:
 
     def close(self) -> None:
         """Ends the thread once the running batch is through; jobs in the line are cancelled."""
-        with self._news:
+        with self._lock:
             self._closed = True
             for job in self._line:
                 job.future.cancel()
             self._line.clear()
-            self._news.notify()
+            self._wake()
 
     def _serve(self) -> None:
         account = quota.opened(self._share, time.monotonic())
@@ -132,27 +128,54 @@ class Lane:
             start, used = time.monotonic(), time.thread_time()
             outcome = _outcome(lambda batch=batch: batch[0].work(batch))  # type: ignore[misc]
             ran = outcome if isinstance(outcome, Ran) else Ran([outcome] * len(batch))
+            _tell(batch[0].future.get_loop(), _settle, batch, ran, start)
             used = time.thread_time() - used
             self._mean += 0.1 * (used / len(batch) - self._mean)
-            _tell(batch[0].future.get_loop(), _settle, batch, ran, start)
+            end = time.monotonic()
+            with self._lock:
+                self._gathering = gather(batch, self._line, end - start, end)
             if self._share < 1:
                 debt, self._debt = self._debt, 0.0
                 account, wait = quota.charge(account, self._share, used + debt, time.monotonic())
                 time.sleep(wait)
 
-    def _next(self) -> tuple[Job, ...] | None:
-        with self._news:
-            while not self._closed:
-                choice = choose(self._line, time.monotonic())
+    def _next(self) -> Sequence[Job] | None:
+        while True:
+            with self._lock:
+                if self._closed:
+                    return None
+                choice = choose(self._line, time.monotonic(), self._gathering)
                 for job in (*choice.expired, *choice.run):
                     self._leave(job)
                 if choice.expired:
                     _tell(choice.expired[0].future.get_loop(), _expire, choice.expired)
                 if choice.run:
                     return choice.run
-                wait = None if choice.look_again is None else max(0.0, choice.look_again - time.monotonic())
-                self._news.wait(wait)
-            return None
+                self._asleep = True
+            self._sleep(choice.look_again)
+
+    def _sleep(self, until: float | None) -> None:
+        """Until somebody wakes the thread, at the latest at a moment of the monotonic clock."""
+        try:
+            self._alarm.get(timeout=None if until is None else max(0.0, until - time.monotonic()))
+        except Empty:
+            with self._lock:
+                # Whoever woke it in this very moment has left a mark that would wake it for nothing.
+                if not self._asleep:
+                    self._alarm.get()
+                self._asleep = False
+
+    def _wake(self) -> None:
+        if self._asleep:
+            self._asleep = False
+            self._alarm.put(None)
+
+    def _matters(self, job: Job) -> bool:
+        """False while the thread waits for more of the job's group than are there: it wakes by itself in time."""
+        gathering = self._gathering
+        if gathering is None or gathering.group != job.group or gathering.until <= time.monotonic():
+            return True
+        return len(self._line) >= gathering.rows
 
     def _leave(self, job: Job) -> None:
         self._line.remove(job)
@@ -160,6 +183,18 @@ class Lane:
         if not self._counts[job.model]:
             del self._counts[job.model]
         self._bytes -= job.bytes
+
+
+def alone(model: str, work: Callable[[], Any], seconds: float) -> Job:
+    """`work` as a job that shares its run with no other."""
+    now = time.monotonic()
+
+    def run(_jobs: Sequence[Job]) -> Ran:
+        start = time.perf_counter()
+        outcome = _outcome(work)
+        return Ran([outcome], run=time.perf_counter() - start)
+
+    return Job(object(), BatchRule(), 1, 0, now, now + seconds, model, run)
 
 
 def _outcome(work: Callable[[], Any]) -> Any:

@@ -117,4 +117,5 @@ class ModelServicer:
         return self._engine.find(*parse_model_name(name))
 
     def _pb(self, model: Model) -> model_pb2.Model:
+        self._engine.ledger.settle()
         return model_pb(model, is_default=self._engine.residents.shelf.current(model.name) is model)

@@ -4,18 +4,18 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from time import monotonic
 
 from weirworks_rpc import Call, WeirError
 from weirworks_rpc.oip import messages
 
-from weirworks_inference.classification import Ranking, rankings_of
-from weirworks_inference.core.types import TensorShape
-from weirworks_inference.engine import Engine, Tensors, execution_of
+from weirworks_inference.classification import rankings_of
+from weirworks_inference.engine import Engine, execution_of
 from weirworks_inference.errors import InvalidTensor, ModelNotFound
-from weirworks_inference.execution import Work
+from weirworks_inference.execution import Terms, Work
 from weirworks_inference.model import Loaded, Model
 from weirworks_inference.modelconfig import config_pb, shape_of
-from weirworks_inference.parameters import Asked, read_parameters
+from weirworks_inference.parameters import read_parameters
 from weirworks_inference.runtime.protocol import Array
 from weirworks_inference.tensors import TensorProblem, read_inputs, write_output
 
@@ -81,22 +81,34 @@ class OipServicer:
     async def model_infer(self, request: messages.ModelInferRequest, call: Call) -> messages.ModelInferResponse:
         model = self._engine.find(request.model_name, request.model_version)
         asked = read_parameters(request)
-        shapes = [TensorShape(tensor.name, tensor.datatype, tuple(tensor.shape)) for tensor in request.inputs]
-        try:
-            inputs = read_inputs(request)
-        except TensorProblem as error:
-            raise InvalidTensor(model.name, [error.problem]) from None
         with model.in_use():
             loaded = model.loaded or await self._engine.residents.load(model, call.time_remaining())
-            execution_of(model, loaded)
-            assert loaded.session is not None
-            signature = loaded.session.signature
-            names = [output.name for output in request.outputs] or [spec.name for spec in signature.outputs]
-            rankings = rankings_of(request, signature)
-            size = sum(map(len, request.raw_input_contents))
-            tensors = Tensors(shapes, Work(inputs, names), size, asked.priority, asked.patience)
-            done = await self._engine.infer(model, tensors, call)
-        return _response(request, model, loaded, names, done.value, rankings, asked)
+            execution = execution_of(model, loaded)
+            form = (
+                tuple([(tensor.name, tensor.datatype, tuple(tensor.shape)) for tensor in request.inputs]),
+                tuple([output.name for output in request.outputs]),
+            )
+            fitting = execution.known(form) or execution.check(form)
+            inputs = fitting.read(request.raw_input_contents)
+            if inputs is None:
+                inputs = _read(request, model)
+            rankings = rankings_of(request, execution.datatypes)
+            now = monotonic()
+            remaining = call.time_remaining().total_seconds()
+            patience = min(remaining, asked.patience) if asked.patience else remaining
+            terms = Terms(fitting.rows, now, now + patience, asked.priority)
+            size = fitting.size or sum(map(len, request.raw_input_contents))
+            job = execution.job(Work(inputs, fitting.outputs), fitting.group, terms, size)
+            done = await self._engine.infer(model, job, call)
+        response = messages.ModelInferResponse(model_name=model.name, model_version=model.version, id=request.id)
+        for name, array in zip(fitting.outputs, done.value, strict=True):
+            if name in rankings:
+                write_output(response, name, "BYTES", rankings[name].of(array, loaded.card))
+            else:
+                write_output(response, name, execution.datatypes[name], array)
+        if asked.marks_end:
+            response.parameters["triton_final_response"].bool_param = True
+        return response
 
     async def model_stream_infer(
         self, requests: AsyncIterator[messages.ModelInferRequest], call: Call
@@ -129,23 +141,8 @@ class OipServicer:
         return model, await self._engine.residents.load(model, call.time_remaining())
 
 
-def _response(
-    request: messages.ModelInferRequest,
-    model: Model,
-    loaded: Loaded,
-    names: list[str],
-    arrays: list[Array],
-    rankings: dict[str, Ranking],
-    asked: Asked,
-) -> messages.ModelInferResponse:
-    assert loaded.session is not None
-    response = messages.ModelInferResponse(model_name=model.name, model_version=model.version, id=request.id)
-    datatypes = {spec.name: spec.datatype for spec in loaded.session.signature.outputs}
-    for name, array in zip(names, arrays, strict=True):
-        if name in rankings:
-            write_output(response, name, "BYTES", rankings[name].of(array, loaded.card))
-        else:
-            write_output(response, name, datatypes[name], array)
-    if asked.marks_end:
-        response.parameters["triton_final_response"].bool_param = True
-    return response
+def _read(request: messages.ModelInferRequest, model: Model) -> dict[str, Array]:
+    try:
+        return read_inputs(request)
+    except TensorProblem as error:
+        raise InvalidTensor(model.name, [error.problem]) from None

@@ -26,9 +26,10 @@ _NOTHING = Asked()
 
 def read_parameters(request: messages.ModelInferRequest) -> Asked:
     """What the parameters say. Raises NotOffered for what this server does not do, InvalidTensor for nonsense."""
-    for tensor in (*request.inputs, *request.outputs):
-        if tensor.parameters and any(name in tensor.parameters for name in _SHARED):
-            raise NotOffered("shared memory", "send tensors in the message; this server maps no memory of callers")
+    for tensors in (request.inputs, request.outputs):
+        for tensor in tensors:
+            if tensor.parameters and any(name in tensor.parameters for name in _SHARED):
+                raise NotOffered("shared memory", "send tensors in the message; this server maps no memory of callers")
     parameters = request.parameters
     if not parameters:
         return _NOTHING

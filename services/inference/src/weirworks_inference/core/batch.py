@@ -11,6 +11,9 @@ from typing import Generic, TypeVar
 
 # A waiting request gains one priority level per second, so that a stream of urgent ones starves nobody.
 _AGEING = 1.0
+# Of a run's time, and in seconds, how long a free device gives those it just answered to be back: what a fuller
+# batch saves is several times that.
+_GATHERING, _LONGEST_GATHERING = 0.1, 0.005
 
 
 class Reason(StrEnum):
@@ -21,6 +24,7 @@ class Reason(StrEnum):
     FULL = "Full"
     DELAY_OVER = "DelayOver"
     WAITING_FOR_MORE = "WaitingForMore"
+    ALL_BACK = "AllBack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,18 @@ class Waiting:
     deadline: float
 
 
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """Callers who are likely to be back at once: those just answered, and those who waited meanwhile.
+
+    Without it a device that answers eight callers takes the first who is back alone and the other seven next.
+    """
+
+    group: Hashable
+    rows: int
+    until: float
+
+
 W = TypeVar("W", bound=Waiting)
 
 
@@ -59,18 +75,32 @@ class Choice(Generic[W]):
     look_again: float | None = None
 
 
-def choose(line: Sequence[W], now: float) -> Choice[W]:
+def gather(ran: Sequence[W], line: Sequence[W], seconds: float, now: float) -> Gathering | None:
+    """Whom to wait for after a batch that ran for `seconds`, at most a tenth of that.
+
+    A caller who is alone is back alone, so nobody waits for company that never was.
+    """
+    group = ran[0].group
+    rows = sum(each.rows for each in ran) + sum(each.rows for each in line if each.group == group)
+    if ran[0].rule.rows < 2 or rows <= max(each.rows for each in ran):
+        return None
+    return Gathering(group, min(rows, ran[0].rule.rows), now + min(_LONGEST_GATHERING, _GATHERING * seconds))
+
+
+def choose(line: Sequence[W], now: float, gathering: Gathering | None = None) -> Choice[W]:
     """The next batch of a line that is in the order of arrival.
 
     The most urgent request leads; others of its group join in the order of urgency while there is room. A
     request larger than the rule runs alone. Expired requests are dropped before anything runs.
     """
+    if gathering is not None and gathering.until <= now:
+        gathering = None
     expired = tuple(each for each in line if each.deadline <= now)
     alive = [each for each in line if each.deadline > now] if expired else list(line)
-    if not alive:
-        return Choice((), expired, Reason.NOTHING_WAITS)
     if any(each.priority != alive[0].priority for each in alive):
         alive.sort(key=lambda each: each.priority - (now - each.joined) / _AGEING)
+    if not alive:
+        return Choice((), expired, Reason.NOTHING_WAITS, gathering.until if gathering is not None else None)
     look_again: list[float] = []
     held: set[Hashable] = set()
     for leader in alive:
@@ -80,7 +110,11 @@ def choose(line: Sequence[W], now: float) -> Choice[W]:
         due = min(each.joined for each in batch) + leader.rule.delay
         if full:
             return Choice(batch, expired, Reason.FULL if rows > leader.rows else Reason.DEVICE_FREE)
-        if leader.rule.delay <= 0:
+        if gathering is not None and leader.group == gathering.group:
+            if rows >= gathering.rows:
+                return Choice(batch, expired, Reason.ALL_BACK)
+            due = max(due, gathering.until)
+        elif leader.rule.delay <= 0:
             return Choice(batch, expired, Reason.DEVICE_FREE)
         if due <= now:
             return Choice(batch, expired, Reason.DELAY_OVER)
