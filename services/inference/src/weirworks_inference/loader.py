@@ -16,7 +16,7 @@ from weirworks_inference.card import read_card
 from weirworks_inference.core.residency import ModelKey, Size
 from weirworks_inference.core.types import Card, Signature, Task, TensorSpec
 from weirworks_inference.execution import Execution
-from weirworks_inference.host import give_back, resident_bytes
+from weirworks_inference.host import give_back, prepare_heap, resident_bytes
 from weirworks_inference.model import Loaded
 from weirworks_inference.runtime.protocol import (
     Array,
@@ -77,6 +77,8 @@ class Loader:
         """The model in memory, warmed up. Raises LoadFailed."""
         before, start, used = resident_bytes(), time.monotonic(), time.thread_time()
         card = source.card
+        # Weights twice: as the file has them and as the kernels want them.
+        prepare_heap(2 * self.estimate(source).host)
         if card.task is Task.GENERATE_TEXT:
             generator = self._generators.load(source)
             loaded = Loaded(card, generator.placement, source.digest, generator=generator)
