@@ -1,6 +1,7 @@
 """Builds the inference service and runs its loops."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry
 from weirworks.inference.v1 import model_service_pb2, registry_service_pb2
 from weirworks_observe.outbox import Outbox
-from weirworks_rpc import Server, Service
+from weirworks_rpc import Server, Service, WeirError
 from weirworks_rpc.interceptors import Interceptor, Metrics, Tracing
 from weirworks_rpc.oip import SERVICE as OIP
 
@@ -41,6 +42,7 @@ from weirworks_inference.runtime.options import Defaults
 from weirworks_inference.settings import InferenceSettings
 from weirworks_inference.shelf import Shelf
 
+log = logging.getLogger(__name__)
 # Of the container's memory for models; the rest is for requests, activations and the process.
 _MODELS_SHARE = 0.6
 _UNLIMITED = 1 << 60
@@ -129,7 +131,11 @@ class InferenceApp:
             await self._registry.open()
             stack.push_async_callback(self._registry.close)
         for name in self._settings.preload:
-            await self._residents.load_now(self._engine.find(name, ""))
+            try:
+                await self._residents.load_now(self._engine.find(name, ""))
+            except WeirError as error:
+                # The other models answer; this one says so itself, and its health does.
+                log.error("not loaded at the start", extra={"model": name, "why": error.message})
         if self._settings.cpu_share < 1:
             # A pod's CPU limit holds from its first instruction, so a start takes its share too.
             elapsed = time.time() - process_start_time()

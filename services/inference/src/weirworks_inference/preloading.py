@@ -53,7 +53,8 @@ class Preloading:
         self._hour = _whole(now())
         self._counts = self._look()
         self._planned: datetime | None = None
-        self._ahead: set[str] = set()
+        # Hour → models loaded for it.
+        self._ahead: dict[datetime, set[str]] = {}
         self._habits: dict[tuple[str, Slot], Habit] = _read(file)
         self.score = Score()
 
@@ -69,24 +70,22 @@ class Preloading:
         shelf = self._residents.shelf
         resident = {model.name for model in shelf.models() if model.loaded is not None}
         wanted = plan(self._habits, coming, resident, self._limit)
-        return tuple([each for each in wanted if await self._load(each)])
+        return tuple([each for each in wanted if await self._load(each, coming)])
 
     def _close_hour(self, begun: datetime) -> None:
         counts = self._look()
         used = {name for name, count in counts.items() if count > self._counts.get(name, 0)}
-        for name in self._ahead:
+        for name in self._ahead.pop(self._hour, set()):
             outcome = "used" if name in used else "unused"
             self.score.ahead += 1
             self.score.useful += name in used
             self._instruments.preloads.labels(outcome).inc()
-        # Those loaded in this hour's last minutes are for the next one.
-        self._ahead = set()
         known = {model for model, _ in self._habits} | used
         self._habits = learn(self._habits, self._hour, used, known)
         self._hour, self._counts = begun, counts
         _write(self._file, self._habits)
 
-    async def _load(self, each: Preload) -> bool:
+    async def _load(self, each: Preload, hour: datetime) -> bool:
         model = self._residents.shelf.default(each.model)
         if model is None:
             return False
@@ -99,7 +98,7 @@ class Preloading:
             log.warning("load ahead failed", extra={"model": each.model, "reason": error.reason_word})
             return False
         model.load_reason = each.reason.value
-        self._ahead.add(each.model)
+        self._ahead.setdefault(hour, set()).add(each.model)
         log.info("loaded ahead", extra={"model": each.model, "likelihood": round(each.likelihood, 2)})
         return True
 

@@ -24,6 +24,7 @@ class RegistryServicer:
         registry = self._there(call)
         _check(request.status, request.actor, request.domain, _accuracy(request))
         name, version = _version_name(request.name)
+        self._engine.residents.look()
         model = self._engine.find(name, version)
         with model.in_use():
             loaded = await self._engine.residents.load_now(model)

@@ -49,6 +49,8 @@ class GenaiGenerator:
         self._model = model
         self._tokenizer = tokenizer
         self._context = int(settings["model"]["context_length"])
+        ends = settings["model"]["eos_token_id"]
+        self._ends = frozenset(ends if isinstance(ends, list) else [ends])
         self._placement = Placement((str(model.device_type).lower(),))
 
     @property
@@ -71,18 +73,20 @@ class GenaiGenerator:
             generator.append_tokens(list(prompt))
         except RuntimeError as error:
             raise RunFailed(str(error)) from error
-        return _Stream(generator)
+        return _Stream(generator, self._ends)
 
 
 class _Stream:
-    def __init__(self, generator: Any) -> None:
+    def __init__(self, generator: Any, ends: frozenset[int]) -> None:
         self._generator = generator
+        self._ends = ends
 
     def next(self) -> int | None:
         try:
             if self._generator.is_done():
                 return None
             self._generator.generate_next_token()
-            return int(self._generator.get_next_tokens()[0])
+            token = int(self._generator.get_next_tokens()[0])
+            return None if token in self._ends else token
         except RuntimeError as error:
             raise RunFailed(str(error)) from error
