@@ -125,19 +125,26 @@ class Lane:
     def _serve(self) -> None:
         account = quota.opened(self._share, time.monotonic())
         while (batch := self._next()) is not None:
-            start, used = time.monotonic(), time.thread_time()
-            outcome = _outcome(lambda batch=batch: batch[0].work(batch))  # type: ignore[misc]
-            ran = outcome if isinstance(outcome, Ran) else Ran([outcome] * len(batch))
-            _tell(batch[0].future.get_loop(), _settle, batch, ran, start)
-            used = time.thread_time() - used
-            self._mean += 0.1 * (used / len(batch) - self._mean)
-            end = time.monotonic()
-            with self._lock:
-                self._gathering = gather(batch, self._line, end - start, end)
+            used = self._run(batch)
+            # Else the last batch would keep its model in memory until the next one comes.
+            del batch
             if self._share < 1:
                 debt, self._debt = self._debt, 0.0
                 account, wait = quota.charge(account, self._share, used + debt, time.monotonic())
                 time.sleep(wait)
+
+    def _run(self, batch: Sequence[Job]) -> float:
+        """Runs a batch and tells its callers; CPU seconds."""
+        start, used = time.monotonic(), time.thread_time()
+        outcome = _outcome(lambda: batch[0].work(batch))
+        ran = outcome if isinstance(outcome, Ran) else Ran([outcome] * len(batch))
+        _tell(batch[0].future.get_loop(), _settle, batch, ran, start)
+        used = time.thread_time() - used
+        self._mean += 0.1 * (used / len(batch) - self._mean)
+        end = time.monotonic()
+        with self._lock:
+            self._gathering = gather(batch, self._line, end - start, end)
+        return used
 
     def _next(self) -> Sequence[Job] | None:
         while True:

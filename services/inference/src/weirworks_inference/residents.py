@@ -100,6 +100,9 @@ class Residents:
             model.state = State.LOADABLE
         if model.loaded is not None:
             model.loaded, model.size, model.unload_reason = None, Size(0), reason.value
+            if model.loading is not None and model.loading.done():
+                # A finished task keeps its result, and that is the model.
+                model.loading = None
             self._instruments.unloads.labels(model.name, reason.value).inc()
             log.info("unloaded", extra={"model": model.name, "version": model.version, "reason": reason.value})
             await asyncio.get_running_loop().run_in_executor(self._thread, give_back)

@@ -3,8 +3,8 @@ import random
 
 import numpy as np
 import pytest
-from PIL import Image
-from weirworks_inference.core.types import ImageCard
+from PIL import Image, ImageOps
+from weirworks_inference.core.types import ImageCard, Resize
 from weirworks_inference.errors import InvalidImage
 from weirworks_inference.images import decode, to_input
 from weirworks_testkit.pictures import bomb, picture
@@ -47,15 +47,6 @@ def test_cmyk_becomes_rgb() -> None:
     assert to_input(decode(encoded, 8, *LIMITS), CARD)[0, :, 4, 4] == pytest.approx([1, 0, 0], abs=0.1)
 
 
-def test_a_turned_picture_is_set_upright() -> None:
-    image = Image.new("RGB", (20, 10), "red")
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    lying = decode(saved(image, "JPEG"), 8, *LIMITS)
-    upright = decode(saved(image, "JPEG", exif=exif), 8, *LIMITS)
-    assert upright.values.shape[:2] == lying.values.shape[1::-1]
-
-
 @pytest.mark.parametrize(
     "encoded",
     [
@@ -86,3 +77,50 @@ def test_mutated_pictures_are_decoded_or_refused(kind: str) -> None:
             decode(bytes(mutant[: chance.randint(1, len(mutant))]), 8, *LIMITS)
         except InvalidImage:
             continue
+
+
+_LEFT, _RIGHT = (np.full((40, 60, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
+HALVES = Image.fromarray(np.concatenate([_LEFT, _RIGHT], axis=1))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize(
+    ("card", "corner"),
+    [
+        pytest.param({}, [1, 0, 0], id="cover cuts the sides"),
+        pytest.param({"resize": Resize.STRETCH}, [1, 0, 0], id="stretch keeps all"),
+        pytest.param({"resize": Resize.CONTAIN}, [0, 0, 0], id="contain fills with the mean"),
+        pytest.param({"bgr": True}, [0, 0, 1], id="blue first"),
+    ],
+)
+def test_the_card_says_how_a_picture_meets_the_square(kind: str, card: dict[str, object], corner: list[float]) -> None:
+    fields = ImageCard(8, (0, 0, 0), (255, 255, 255), {"en": ["a"]}, **card)  # type: ignore[arg-type]
+    tensor = to_input(decode(saved(HALVES, kind), 8, *LIMITS), fields)
+    assert tensor.shape == (1, 3, 8, 8)
+    assert tensor[0, :, 0, 0] == pytest.approx(corner, abs=0.05)
+
+
+def test_grey_models_and_channels_last_are_served() -> None:
+    grey = ImageCard(8, (0.0,), (255.0,), {"en": ["a"]})
+    assert to_input(decode(picture("white"), 8, *LIMITS), grey).shape == (1, 1, 8, 8)
+    last = ImageCard(8, (0, 0, 0), (255, 255, 255), {"en": ["a"]}, channels_last=True)
+    tensor = to_input(decode(picture("red"), 8, *LIMITS), last)
+    assert tensor.shape == (1, 8, 8, 3)
+    assert tensor[0, 4, 4] == pytest.approx([1, 0, 0], abs=0.02)
+
+
+def test_an_animation_shows_its_first_frame() -> None:
+    frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue")]
+    encoded = saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    assert to_input(decode(encoded, 8, *LIMITS), CARD)[0, :, 4, 4] == pytest.approx([1, 0, 0], abs=0.02)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_way_to_hold_a_camera_is_set_upright(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    encoded = saved(HALVES, "JPEG", exif=exif, quality=95)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(encoded))).resize((16, 16))).astype(int)
+    ours = decode(encoded, 8, *LIMITS)
+    scaled = np.asarray(Image.fromarray(ours).resize((16, 16))).astype(int)
+    assert np.abs(scaled - upright).mean() < 10
