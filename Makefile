@@ -107,11 +107,14 @@ docs: setup ## Write the generated parts of the docs anew
 test: setup models ## Run all tests
 	$(call say,unit and component tests)
 	@$(PYTEST) $(UNIT) tests/repository
-	@if [ -z "$(S)" ]; then printf '==> %s\n' 'interop and chart tests'; $(PYTEST) tests/interop tests/deploy; \
+	@if [ -z "$(S)" ]; then printf '==> %s\n' 'interop, chart and fuzz tests'; $(PYTEST) tests/interop tests/deploy tests/fuzz; \
 	 printf '==> %s\n' 'system tests'; $(PYTEST) tests/system; fi
 
-bench: setup models ## Measure CPU time per request
-	@$(BIN)/python -m tests.bench $(if $(JSON),--json $(JSON))
+bench: setup models ## Measure CPU time per request: make bench ONLY=inference JSON=out.json PEER=name=host:port@pid
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(if $(PEER),--peer $(PEER))
+
+fuzz: setup ## Send a hundred thousand mutated requests to an inference server
+	@$(BIN)/python -m tests.fuzz $(if $(COUNT),--count $(COUNT))
 
 ##@ Run
 demo: setup models ## Show the main job on real input
@@ -127,4 +130,4 @@ down: setup ## Stop the suite that make up started
 load: setup ## Send a minute of pictures to the running suite
 	@$(BIN)/weir load
 
-.PHONY: help setup protos models lock clean check fmt lint types imports docs chart test bench demo up down load
+.PHONY: help setup protos models lock clean check fmt lint types imports docs chart test bench fuzz demo up down load

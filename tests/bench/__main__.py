@@ -1,150 +1,78 @@
-"""CPU time per request, beside bare onnxruntime in the same run.
+"""`make bench`: CPU time per request beside bare onnxruntime in the same run.
 
-Wall-clock figures of shared machines do not compare; CPU time of a process over CPU time of the bare
-library on the same files with the same threads does. Rounds of every way are interleaved, answers are
-compared with the bare library's, and the servers run in processes of their own.
+Wall-clock figures of shared machines do not compare; CPU time of a process over CPU time of the bare library on the
+same files with the same threads does.
 """
 
 import argparse
 import asyncio
 import json
 import os
-import statistics
 import sys
-import tempfile
-import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import onnxruntime
-import psutil
-from weirworks.inference.v1.image_pb2 import ClassifyImageRequest, ClassifyImageResponse
-from weirworks.inference.v1.model_service_pb2_grpc import ModelServiceStub
-from weirworks.inference.v1.text_pb2 import EmbedTextRequest
-from weirworks_client import WeirClient
-from weirworks_rpc import open_channel
 
-from tests.bench.bare import Bare
-from tests.bench.server import Server, started
+from tests.bench.calls import ROOT, measure_calls
+from tests.bench.pictures import picture_seconds
+from tests.bench.serving import Target, measure
 
-Plain = Callable[[], object]
-Remote = Callable[[], Awaitable[object]]
-ROOT = Path(__file__).parent.parent.parent
-
-
-@dataclass(slots=True)
-class Row:
-    """One way of one operation: CPU milliseconds per request by round."""
-
-    operation: str
-    way: str
-    samples: list[float] = field(default_factory=list)
-
-    @property
-    def median(self) -> float:
-        """Over the rounds."""
-        return statistics.median(self.samples)
-
-
-async def measure(rounds: int, requests: int) -> list[Row]:
-    """Every way of every operation, interleaved."""
-    rows: dict[tuple[str, str], Row] = {}
-
-    def note(operation: str, way: str, seconds: float) -> None:
-        rows.setdefault((operation, way), Row(operation, way)).samples.append(seconds * 1e3 / requests)
-
-    bare = Bare(ROOT / "models")
-    async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        environment = {"WEIRWORKS_INFERENCE_MODELS": str(ROOT / "models"), "WEIRWORKS_INFERENCE_PRELOAD": '["lite0"]'}
-        inference = await stack.enter_async_context(started("inference", folder, environment))
-        routed = {"WEIRWORKS_ROUTER_INFERENCE": json.dumps([inference.address])}
-        router = await stack.enter_async_context(started("router", folder, routed))
-        channel = await stack.enter_async_context(open_channel(inference.address))
-        models = ModelServiceStub(channel)
-        weir = await stack.enter_async_context(WeirClient(router.address))
-        calls: dict[str, tuple[Callable[[], object], Remote, Remote]] = {
-            "classify": (
-                lambda: bare.classify(bare.photo),
-                lambda: models.ClassifyImage(ClassifyImageRequest(image=bare.photo, top_k=5)),
-                lambda: weir.classify_image(bare.photo, skip_cache=True),
-            ),
-            "embed": (
-                lambda: bare.embed(bare.text),
-                lambda: models.EmbedText(EmbedTextRequest(texts=[bare.text])),
-                lambda: weir.embed_text([bare.text], skip_cache=True),
-            ),
-        }
-        await compare(bare, calls["classify"][1], calls["embed"][1])
-        for number in range(rounds + 1):
-            for operation, (plain, direct, through) in calls.items():
-                begin = time.process_time()
-                for _ in range(requests):
-                    plain()
-                plain_seconds = time.process_time() - begin
-                for concurrency in (1, 8):
-                    direct_seconds = await spent([inference], direct, requests, concurrency)
-                    hop = await spent([router], through, requests, concurrency)
-                    # The first round warms everything up.
-                    if number:
-                        note(operation, f"inference, {concurrency} at once", direct_seconds)
-                        note(operation, f"router hop alone, {concurrency} at once", hop)
-                if number:
-                    note(operation, "bare onnxruntime", plain_seconds)
-    return list(rows.values())
-
-
-async def compare(bare: Bare, classify: Remote, embed: Remote) -> None:
-    """Fails when a server answers otherwise than the bare library."""
-    classes: ClassifyImageResponse = await classify()  # type: ignore[assignment]
-    ours = [(each.index, each.probability) for each in classes.classifications]
-    theirs = bare.classify(bare.photo)
-    assert [index for index, _ in ours] == [index for index, _ in theirs]
-    assert np.allclose([p for _, p in ours], [p for _, p in theirs], atol=1e-5)
-    vectors = (await embed()).embeddings  # type: ignore[attr-defined]
-    assert np.allclose(vectors[0].values, bare.embed(bare.text), atol=1e-5)
-
-
-async def spent(servers: list[Server], call: Remote, requests: int, concurrency: int) -> float:
-    """CPU seconds of the servers' processes for so many requests."""
-    gate = asyncio.Semaphore(concurrency)
-
-    async def one() -> None:
-        async with gate:
-            await call()
-
-    before = sum(cpu(server.pid) for server in servers)
-    await asyncio.gather(*(one() for _ in range(requests)))
-    return sum(cpu(server.pid) for server in servers) - before
-
-
-def cpu(pid: int) -> float:
-    """CPU seconds of a process so far."""
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
+PARTS = ("inference", "calls")
 
 
 def main() -> int:
-    """Prints a Markdown table; returns the exit code."""
+    """Prints Markdown tables; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=200)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", choices=PARTS, help="one part; all otherwise")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument(
+        "--peer", action="append", default=[], metavar="NAME=HOST:PORT@PID", help="another server of the same models"
+    )
+    parser.add_argument("--models", action="append", default=[], help="models of the part inference; all otherwise")
     arguments = parser.parse_args()
-    rows = asyncio.run(measure(arguments.rounds, arguments.requests))
+    figures: dict[str, Any] = {}
+    print(f"{os.cpu_count()} cores, onnxruntime {onnxruntime.__version__}, one thread, {arguments.rounds} rounds")
+    if arguments.only in (None, "inference"):
+        peers = [_peer(text) for text in arguments.peer]
+        figures["image"] = {"one_megapixel_ms": picture_seconds() * 1e3}
+        figures |= asyncio.run(measure(ROOT, arguments.rounds, peers, arguments.models))
+        _print_serving(figures, [peer.name for peer in peers])
+    if arguments.only in (None, "calls"):
+        figures["calls"] = _print_calls(arguments.rounds)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+def _peer(text: str) -> Target:
+    name, _, rest = text.partition("=")
+    address, _, pid = rest.rpartition("@")
+    return Target(name, address, int(pid))
+
+
+def _print_serving(figures: dict[str, Any], peers: list[str]) -> None:
+    columns = "".join(f" | {peer}" for peer in peers)
+    print(f"\n| case | bare µs | served µs | share of bare{columns} |\n|---|---|---|---|{'---|' * len(peers)}")
+    for name, entry in figures.items():
+        if "." in name:
+            others = "".join(f" | {entry[peer]['share_of_bare']:.1%}" for peer in peers)
+            print(f"| {name} | {entry['bare_us']} | {entry['served_us']} | {entry['share_of_bare']:.1%}{others} |")
+    server = figures["server"]
+    print(f"\nstart to listening {server['start_cpu_seconds']:.2f} s of CPU, ", end="")
+    print(f"idle {server['idle_share_of_core']:.3%} of a core, ", end="")
+    print(f"{server['rss_bytes'] / 2**20:.0f} MiB with its models, ", end="")
+    print(f"1 MP JPEG to tensor {figures['image']['one_megapixel_ms']:.1f} ms of CPU")
+
+
+def _print_calls(rounds: int) -> dict[str, float]:
+    rows = asyncio.run(measure_calls(rounds, 100))
     plain = {row.operation: row.median for row in rows if row.way == "bare onnxruntime"}
-    print(f"{os.cpu_count()} cores, onnxruntime {onnxruntime.__version__}, one thread, ", end="")
-    print(f"{arguments.rounds} rounds of {arguments.requests} requests\n")
-    print("| operation | way | CPU ms per request | of bare |\n|---|---|---|---|")
+    print("\n| operation | way | CPU ms per request | of bare |\n|---|---|---|---|")
     for row in sorted(rows, key=lambda each: (each.operation, each.way)):
         print(f"| {row.operation} | {row.way} | {row.median:.2f} | {row.median / plain[row.operation]:.0%} |")
-    if arguments.json:
-        figures = {f"{row.operation}: {row.way}": row.median for row in rows}
-        arguments.json.write_text(json.dumps(figures, indent=2))
-    return 0
+    return {f"{row.operation}: {row.way}": row.median for row in rows}
 
 
 if __name__ == "__main__":

@@ -18,21 +18,20 @@ class Server:
 
 
 @asynccontextmanager
-async def started(service: str, folder: Path, environment: Mapping[str, str]) -> AsyncIterator[Server]:
-    """Waits for its `ready` line."""
+async def started(
+    service: str, folder: Path, environment: Mapping[str, str], core: int | None = None
+) -> AsyncIterator[Server]:
+    """Waits for its `ready` line; on one core where it is told which."""
     prefix = f"WEIRWORKS_{service.upper()}_"
     given = {
         **os.environ,
         **environment,
         f"{prefix}DATA_DIR": str(folder / service),
         f"{prefix}LOG_LEVEL": "WARNING",
-        "MALLOC_MMAP_THRESHOLD_": "1073741824",
-        "MALLOC_TRIM_THRESHOLD_": "1073741824",
-        "MALLOC_TOP_PAD_": "67108864",
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", f"weirworks_{service}.main", stdout=asyncio.subprocess.PIPE, env=given
-    )
+    pinned = ["taskset", "-c", str(core)] if core is not None and (os.cpu_count() or 1) > 1 else []
+    command = [*pinned, sys.executable, "-m", f"weirworks_{service}.main"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=given)
     assert process.stdout is not None
     line = (await process.stdout.readline()).decode().split()
     try:

@@ -29,7 +29,7 @@ from weirworks_inference.instruments import Instruments
 from weirworks_inference.lane import Lane
 from weirworks_inference.loader import Loader
 from weirworks_inference.model_servicer import ModelServicer
-from weirworks_inference.oip_servicer import OipServicer
+from weirworks_inference.oip_servicer import RAW, OipServicer
 from weirworks_inference.preloading import Preloading
 from weirworks_inference.registry import Registry
 from weirworks_inference.registry_servicer import RegistryServicer
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 # Of the container's memory for models; the rest is for requests, activations and the process.
 _MODELS_SHARE = 0.6
 _UNLIMITED = 1 << 60
-_PRELOAD_TURN = 5.0
+_PRELOAD_TURN = 20.0
 
 
 class InferenceApp:
@@ -113,7 +113,7 @@ class InferenceApp:
         )
         registry = RegistryServicer(engine, self._registry)
         return [
-            Service(OIP, OipServicer(engine), ControlServicer(engine, settings.trace_ratio)),
+            Service(OIP, OipServicer(engine), ControlServicer(engine, settings.trace_ratio), raw=RAW),
             Service(model_service_pb2.DESCRIPTOR.services_by_name["ModelService"], own),
             Service(registry_service_pb2.DESCRIPTOR.services_by_name["RegistryService"], registry),
         ]

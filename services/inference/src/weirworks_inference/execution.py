@@ -17,6 +17,7 @@ from weirworks_inference.errors import InvalidTensor
 from weirworks_inference.lane import Job, Ran
 from weirworks_inference.runtime.protocol import Array, RunFailed, Session
 from weirworks_inference.tensors import DTYPES
+from weirworks_inference.wire import Contents
 
 Tensors = Mapping[str, Array]
 # Forms of requests that were found to fit; callers repeat a few.
@@ -37,7 +38,7 @@ class Fitting:
     inputs: tuple[tuple[str, "np.dtype[Any]", tuple[int, ...], int], ...]
     size: int
 
-    def read(self, raw: Sequence[bytes]) -> dict[str, Array] | None:
+    def read(self, raw: Contents) -> dict[str, Array] | None:
         """The inputs out of raw contents, not copied; None where they are not what the form says."""
         if len(raw) != len(self.inputs):
             return None

@@ -18,6 +18,7 @@ from weirworks_inference.modelconfig import config_pb, shape_of
 from weirworks_inference.parameters import read_parameters
 from weirworks_inference.runtime.protocol import Array
 from weirworks_inference.tensors import TensorProblem, read_inputs, write_output
+from weirworks_inference.wire import Contents, read_request
 
 EXTENSIONS = (
     "binary_tensor_data",
@@ -32,6 +33,10 @@ EXTENSIONS = (
 )
 # Requests of one stream that are on their way at once; more wait in the transport.
 _AT_ONCE = 64
+
+
+# Methods whose requests the servicer decodes itself.
+RAW = frozenset({"ModelInfer"})
 
 
 class OipServicer:
@@ -78,7 +83,12 @@ class OipServicer:
         model, loaded = await self._loaded(request.name, request.version, call)
         return messages.ModelConfigResponse(config=config_pb(model, loaded))
 
-    async def model_infer(self, request: messages.ModelInferRequest, call: Call) -> messages.ModelInferResponse:
+    async def model_infer(self, wire: bytes, call: Call) -> messages.ModelInferResponse:
+        return await self._infer(*read_request(wire), call)
+
+    async def _infer(
+        self, request: messages.ModelInferRequest, contents: Contents, call: Call
+    ) -> messages.ModelInferResponse:
         model = self._engine.find(request.model_name, request.model_version)
         asked = read_parameters(request)
         with model.in_use():
@@ -89,15 +99,15 @@ class OipServicer:
                 tuple([output.name for output in request.outputs]),
             )
             fitting = execution.known(form) or execution.check(form)
-            inputs = fitting.read(request.raw_input_contents)
+            inputs = fitting.read(contents)
             if inputs is None:
-                inputs = _read(request, model)
+                inputs = _read(request, contents, model)
             rankings = rankings_of(request, execution.datatypes)
             now = monotonic()
             remaining = call.time_remaining().total_seconds()
             patience = min(remaining, asked.patience) if asked.patience else remaining
             terms = Terms(fitting.rows, now, now + patience, asked.priority)
-            size = fitting.size or sum(map(len, request.raw_input_contents))
+            size = fitting.size or sum(map(len, contents))
             job = execution.job(Work(inputs, fitting.outputs), fitting.group, terms, size)
             done = await self._engine.infer(model, job, call)
         response = messages.ModelInferResponse(model_name=model.name, model_version=model.version, id=request.id)
@@ -128,7 +138,8 @@ class OipServicer:
 
     async def _streamed(self, request: messages.ModelInferRequest, call: Call) -> messages.ModelStreamInferResponse:
         try:
-            return messages.ModelStreamInferResponse(infer_response=await self.model_infer(request, call))
+            answer = await self._infer(request, request.raw_input_contents, call)
+            return messages.ModelStreamInferResponse(infer_response=answer)
         except WeirError as error:
             head = messages.ModelInferResponse(
                 model_name=request.model_name, model_version=request.model_version, id=request.id
@@ -141,8 +152,8 @@ class OipServicer:
         return model, await self._engine.residents.load(model, call.time_remaining())
 
 
-def _read(request: messages.ModelInferRequest, model: Model) -> dict[str, Array]:
+def _read(request: messages.ModelInferRequest, contents: Contents, model: Model) -> dict[str, Array]:
     try:
-        return read_inputs(request)
+        return read_inputs(request, contents)
     except TensorProblem as error:
         raise InvalidTensor(model.name, [error.problem]) from None

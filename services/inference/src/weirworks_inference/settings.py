@@ -45,7 +45,7 @@ class InferenceSettings(ServiceSettings):
         timedelta(seconds=300), gt=timedelta(0), description="How often that is looked after."
     )
     rescan: timedelta = Field(
-        timedelta(seconds=2), gt=timedelta(0), description="How often the repository is looked at for new versions."
+        timedelta(seconds=5), gt=timedelta(0), description="How often the repository is looked at for new versions."
     )
     optimized_dir: Path | None = Field(
         None, description="Where optimised graphs are kept; the data folder otherwise. Replicas may share it."

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from weirworks_rpc.oip import messages
 
 from weirworks_inference.core.signature import Problem
+from weirworks_inference.wire import Contents
 
 Array = NDArray[Any]
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -52,9 +53,8 @@ class TensorProblem(Exception):
         self.problem: Problem = (field, rule)
 
 
-def read_inputs(request: messages.ModelInferRequest) -> dict[str, Array]:
+def read_inputs(request: messages.ModelInferRequest, raw: Contents) -> dict[str, Array]:
     """Input name → array. Raises TensorProblem for bytes that do not fit datatype and shape."""
-    raw = request.raw_input_contents
     if raw and len(raw) != len(request.inputs):
         raise TensorProblem("raw_input_contents", f"{len(raw)} given for {len(request.inputs)} inputs")
     if raw and any(tensor.HasField("contents") for tensor in request.inputs):
@@ -71,11 +71,11 @@ def write_output(response: messages.ModelInferResponse, name: str, datatype: str
     response.raw_output_contents.append(_pack_text(array) if datatype == "BYTES" else array.tobytes())
 
 
-def _from_raw(tensor: messages.ModelInferRequest.InferInputTensor, raw: bytes) -> Array:
+def _from_raw(tensor: messages.ModelInferRequest.InferInputTensor, raw: bytes | memoryview) -> Array:
     field = f"inputs[{tensor.name}]"
     count = prod(tensor.shape)
     if tensor.datatype == "BYTES":
-        return _unpack_text(raw, count, field).reshape(tuple(tensor.shape))
+        return _unpack_text(bytes(raw), count, field).reshape(tuple(tensor.shape))
     dtype = _dtype(tensor.datatype, field)
     if len(raw) != count * dtype.itemsize:
         wanted = count * dtype.itemsize
