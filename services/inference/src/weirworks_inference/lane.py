@@ -21,6 +21,9 @@ from weirworks_inference.core import quota
 from weirworks_inference.core.batch import BatchRule, Gathering, Waiting, choose, gather
 from weirworks_inference.errors import QueueFull
 
+# Runs for which it is remembered that callers came together, and rounds of the event loop in which they show.
+_REMEMBERED, _TURNS = 16, 4
+
 
 # Not frozen, like all that is made for every request: a frozen one takes three times as long to make.
 @dataclass(slots=True)
@@ -59,6 +62,8 @@ class Job(Waiting):
     work: Callable[[Sequence["Job"]], Ran]
     payload: Any = None
     bytes: int = 0
+    # True for one that holds nobody up: it may run where it is asked for when the lane is idle.
+    quick: bool = False
     future: "asyncio.Future[Done]" = field(init=False)
 
 
@@ -75,6 +80,8 @@ class Lane:
         self._counts: Counter[str] = Counter()
         self._bytes = 0
         self._gathering: Gathering | None = None
+        # Runs since there was more than one caller, counted down; at 0 a caller is alone.
+        self._company = _REMEMBERED
         self._asleep = False
         self._closed = False
         self._alarm: SimpleQueue[None] = SimpleQueue()
@@ -99,7 +106,11 @@ class Lane:
             self._line.append(job)
             self._counts[job.model] += 1
             self._bytes += job.bytes
-            if self._asleep and self._matters(job):
+            if not self._asleep or not self._matters(job):
+                pass
+            elif job.quick and not self._company and self._share == 1 and len(self._line) == 1:
+                job.future.get_loop().call_soon(self._turn, job, _TURNS)
+            else:
                 self._wake()
         try:
             return await job.future
@@ -144,14 +155,38 @@ class Lane:
         end = time.monotonic()
         with self._lock:
             self._gathering = gather(batch, self._line, end - start, end)
+            self._company = _REMEMBERED if len(batch) > 1 or self._line else max(0, self._company - 1)
         return used
+
+    def _turn(self, job: Job, turns: int) -> None:
+        """Runs a quick job that is alone on the event loop's own thread, for a change of threads costs more.
+
+        First the loop goes round a few times: those who came in the same moment are in the line by then.
+        """
+        with self._lock:
+            if job not in self._line:
+                return
+            if len(self._line) > 1 or not self._asleep or job.deadline <= time.monotonic():
+                self._company = _REMEMBERED
+                self._wake()
+                return
+            if turns:
+                job.future.get_loop().call_soon(self._turn, job, turns - 1)
+                return
+            self._leave(job)
+        start = time.monotonic()
+        outcome = _outcome(lambda: job.work((job,)))
+        _settle((job,), outcome if isinstance(outcome, Ran) else Ran([outcome]), start)
 
     def _next(self) -> Sequence[Job] | None:
         while True:
             with self._lock:
                 if self._closed:
                     return None
-                choice = choose(self._line, time.monotonic(), self._gathering)
+                now = time.monotonic()
+                if self._gathering is not None and self._gathering.until <= now:
+                    self._gathering = None
+                choice = choose(self._line, now, self._gathering)
                 for job in (*choice.expired, *choice.run):
                     self._leave(job)
                 if choice.expired:
