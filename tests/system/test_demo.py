@@ -43,6 +43,18 @@ def test_the_cache_is_faster_than_the_model(report: dict) -> None:
     assert speed_ups[len(speed_ups) // 2] > 1
 
 
+def test_models_load_themselves_answer_warm_and_leave_when_idle(report: dict) -> None:
+    facts = report["residency"]
+    turkish, english = facts["languages"]
+    assert (turkish["language"], turkish["model"]) == ("tr", "use-multilingual")
+    assert (english["language"], english["model"]) == ("en", "minilm")
+    for each in (turkish, english):
+        assert each["warmSeconds"] < each["coldSeconds"]
+        assert each["similar"] > each["unlike"] + 0.2
+    assert facts["unloadReason"] == "Idle"
+    assert facts["unloadedBytes"] < facts["loadedBytes"] - 100_000_000
+
+
 def test_prompts_go_where_their_difficulty_says(report: dict) -> None:
     bands = {"simple": "local", "medium": "experiment", "complex": "provider"}
     assert all(prompt["band"] == bands[prompt["kind"]] for prompt in report["prompts"])

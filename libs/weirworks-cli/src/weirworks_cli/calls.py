@@ -64,10 +64,10 @@ def embed(context: str, texts: tuple[str, ...], model: str, output: str) -> None
     else:
         similarity = vectors.values @ vectors.values[0]
         rows = [
-            (text[:40], vectors.model, len(row), " ".join(f"{x:+.3f}" for x in row[:4]), f"{near:.3f}")
-            for text, row, near in zip(texts, vectors.values, similarity, strict=True)
+            (text[:40], language or "-", vectors.model, len(row), " ".join(f"{x:+.3f}" for x in row[:4]), f"{near:.3f}")
+            for text, language, row, near in zip(texts, vectors.languages, vectors.values, similarity, strict=True)
         ]
-        print_table(["text", "model", "width", "first values", "cosine to first"], rows)
+        print_table(["text", "language", "model", "width", "first values", "cosine to first"], rows)
 
 
 @click.command(epilog='Example: weir generate "Explain a weir in one sentence" --stream')

@@ -1,8 +1,7 @@
-"""`weir models list`, `scalers list` and `check`: what operators look at."""
+"""`weir scalers list` and `check`: what operators look at."""
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import click
@@ -11,47 +10,16 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from weirworks.autoscaler.v1.autoscaler_service_pb2 import ListDecisionsRequest, ListScalersRequest
 from weirworks.autoscaler.v1.autoscaler_service_pb2_grpc import AutoscalerServiceStub
 from weirworks.autoscaler.v1.scaler_pb2 import Decision, Scaler
-from weirworks.inference.v1.model_pb2 import Model, ModelState
-from weirworks.inference.v1.model_service_pb2 import ListModelsRequest
-from weirworks.inference.v1.model_service_pb2_grpc import ModelServiceStub
 from weirworks_client import WeirClient, WeirError
-from weirworks_rpc import error_from_rpc, open_channel
+from weirworks_rpc import open_channel
 
 from weirworks_cli.calls import output
 from weirworks_cli.context import Context, NoContext, read_context
 from weirworks_cli.output import FAILED, explain, fail, print_json, print_table
+from weirworks_cli.within import run
 
 T = TypeVar("T")
 _TIMEOUT = 5.0
-
-
-@click.group()
-def models() -> None:
-    """Look at models."""
-
-
-@models.command(name="list", epilog="Example: weir models list")
-@output
-@click.pass_obj
-def list_models(context: str, output: str) -> None:
-    """List the models of every inference endpoint."""
-    found = _run(context, _models)
-    if output == "json":
-        print_json([{"endpoint": endpoint, **_model(model)} for endpoint, model in found])
-        return
-    rows = [
-        (
-            *model.name.removeprefix("models/").split("/versions/"),
-            ModelState.Name(model.state).removeprefix("MODEL_STATE_"),
-            model.load_count,
-            f"{model.last_load_duration.ToTimedelta().total_seconds() * 1e3:.0f}ms",
-            f"{model.resident_bytes / 1e6:.0f}MB",
-            model.inference_count,
-            endpoint,
-        )
-        for endpoint, model in found
-    ]
-    print_table(["name", "version", "state", "loads", "load", "memory", "inferences", "endpoint"], rows)
 
 
 @click.group()
@@ -64,7 +32,7 @@ def scalers() -> None:
 @click.pass_obj
 def list_scalers(context: str, output: str) -> None:
     """List what is resized, and the newest decision on it."""
-    found = _run(context, _scalers)
+    found = run(context, _scalers)
     if output == "json":
         print_json([_scaler(scaler) for scaler in found])
         return
@@ -93,7 +61,7 @@ def list_scalers(context: str, output: str) -> None:
 @click.pass_obj
 def decisions(context: str, name: str, output: str) -> None:
     """List the decisions on a scaler, newest first: each change, and each new reason."""
-    found = _run(context, lambda where: _decisions(where, name))
+    found = run(context, lambda where: _decisions(where, name))
     if output == "json":
         print_json([_decision(decision) for decision in found])
         return
@@ -120,17 +88,6 @@ def check(context: str) -> None:
     rows = asyncio.run(_health(where))
     print_table(["service", "address", "health"], rows)
     sys.exit(0 if all(row[2] == "SERVING" for row in rows) else FAILED)
-
-
-async def _models(context: Context) -> list[tuple[str, Model]]:
-    found: list[tuple[str, Model]] = []
-    async with WeirClient(context.address("router")) as weir:
-        backends = await weir.list_backends()
-    for backend in (each for each in backends if each.kind == "inference"):
-        async with open_channel(backend.name) as channel:
-            response = await ModelServiceStub(channel).ListModels(ListModelsRequest(page_size=1000), timeout=_TIMEOUT)
-        found += [(backend.name, model) for model in response.models]
-    return found
 
 
 async def _scalers(context: Context) -> list[Scaler]:
@@ -168,18 +125,6 @@ async def _ask(address: str) -> str:
     return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
 
-def _model(model: Model) -> dict[str, object]:
-    return {
-        "name": model.name,
-        "state": ModelState.Name(model.state).removeprefix("MODEL_STATE_"),
-        "failure": model.failure,
-        "loads": model.load_count,
-        "loadSeconds": model.last_load_duration.ToTimedelta().total_seconds(),
-        "residentBytes": model.resident_bytes,
-        "inferences": model.inference_count,
-    }
-
-
 def _scaler(scaler: Scaler) -> dict[str, object]:
     return {
         "name": scaler.name,
@@ -206,18 +151,3 @@ def _decision(decision: Decision) -> dict[str, object]:
         "capacity": decision.capacity,
         "method": decision.method,
     }
-
-
-def _run(context: str, work: Callable[[Context], Awaitable[T]]) -> T:
-    async def inside() -> T:
-        return await work(read_context(context))
-
-    try:
-        return asyncio.run(inside())
-    except NoContext as error:
-        fail(str(error))
-    except grpc.aio.AioRpcError as error:
-        explain(error_from_rpc(error))
-    except WeirError as error:
-        explain(error)
-    sys.exit(FAILED)

@@ -4,13 +4,13 @@ from importlib.metadata import version
 
 import click
 
-from weirworks_cli import calls, load, looks, runs
+from weirworks_cli import calls, load, looks, models, runs
 from weirworks_cli.demo.command import demo
 
 _GROUPS = {
     "Run": (demo, runs.up, runs.down, runs.run),
     "Call": (calls.classify, calls.embed, calls.generate, calls.routes, load.load),
-    "Look": (looks.check, looks.models, looks.scalers),
+    "Look": (looks.check, models.models, looks.scalers),
 }
 
 

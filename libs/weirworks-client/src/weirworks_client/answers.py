@@ -40,6 +40,8 @@ class Vectors:
     model_version: str
     cached: bool
     decision_id: str
+    # ISO 639-1 code of each text, given or detected; empty where it cannot be told.
+    languages: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def vectors_of(response: EmbedTextResponse) -> Vectors:
         model_version=inner.model_version,
         cached=response.cached,
         decision_id=response.route.decision_id,
+        languages=[each.language for each in inner.embeddings],
     )
 
 

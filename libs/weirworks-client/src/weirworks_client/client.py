@@ -54,9 +54,17 @@ class WeirClient:
         request = service_pb2.ClassifyImageRequest(request=inner, skip_cache=skip_cache)
         return classes_of(await self._call(self._stub.ClassifyImage, request))
 
-    async def embed_text(self, texts: Sequence[str], *, model: str = "", skip_cache: bool = False) -> Vectors:
-        """Unit vectors of 1 to 256 texts."""
-        inner = EmbedTextRequest(texts=texts, model=model)
+    async def embed_text(
+        self,
+        texts: Sequence[str],
+        *,
+        model: str = "",
+        language: str = "",
+        prefer_turkish: bool = False,
+        skip_cache: bool = False,
+    ) -> Vectors:
+        """Unit vectors of 1 to 256 texts; without a model their language picks one."""
+        inner = EmbedTextRequest(texts=texts, model=model, language=language, prefer_turkish=prefer_turkish)
         request = service_pb2.EmbedTextRequest(request=inner, skip_cache=skip_cache)
         return vectors_of(await self._call(self._stub.EmbedText, request))
 

@@ -1,13 +1,12 @@
 """The Open Inference Protocol: live, ready, metadata, configuration, infer and its stream."""
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 from time import monotonic
 
 from weirworks_rpc import Call, WeirError
 from weirworks_rpc.oip import messages
+from weirworks_rpc.streams import in_order
 
 from weirworks_inference.classification import rankings_of
 from weirworks_inference.engine import Engine, execution_of
@@ -124,17 +123,8 @@ class OipServicer:
         self, requests: AsyncIterator[messages.ModelInferRequest], call: Call
     ) -> AsyncIterator[messages.ModelStreamInferResponse]:
         """One answer for each request, in their order; an error is told in its place and the stream goes on."""
-        running: deque[asyncio.Task[messages.ModelStreamInferResponse]] = deque()
-        try:
-            async for request in requests:
-                running.append(asyncio.get_running_loop().create_task(self._streamed(request, call)))
-                while running and (running[0].done() or len(running) >= _AT_ONCE):
-                    yield await running.popleft()
-            while running:
-                yield await running.popleft()
-        finally:
-            for task in running:
-                task.cancel()
+        async for answer in in_order(requests, lambda request: self._streamed(request, call), _AT_ONCE):
+            yield answer
 
     async def _streamed(self, request: messages.ModelInferRequest, call: Call) -> messages.ModelStreamInferResponse:
         try:

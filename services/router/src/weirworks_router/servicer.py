@@ -20,6 +20,9 @@ from weirworks_router.validate import check_prompt
 
 _INFERENCE = "/weirworks.inference.v1.ModelService"
 
+# Stands for the model in records and keys where inference picks it.
+_BY_LANGUAGE = "by-language"
+
 
 class RouterServicer:
     """What callers need, at one address."""
@@ -60,10 +63,12 @@ class RouterServicer:
         inner = request.request
         inner.model = inner.model or self._settings.text_model
         # Deterministic for a message without maps and unknown fields, which EmbedTextRequest is here.
-        texts = text_pb2.EmbedTextRequest(texts=inner.texts)
+        texts = text_pb2.EmbedTextRequest(
+            texts=inner.texts, language=inner.language, prefer_turkish=inner.prefer_turkish
+        )
         digest = sha256(texts.SerializeToString(deterministic=True)).digest()
-        record = Record("embed-text", inner.model, digest)
-        key = entry_key(record.operation, inner.model, inner.model_version, {}, digest)
+        record = Record("embed-text", inner.model or _BY_LANGUAGE, digest)
+        key = entry_key(record.operation, inner.model or _BY_LANGUAGE, inner.model_version, {}, digest)
         cached = self._is_cached(record.operation) and not request.skip_cache
         ask = Ask(f"{_INFERENCE}/EmbedText", inner.SerializeToString(), record, key if cached else None)
         answer = await self._local.answer(ask, call)

@@ -53,7 +53,9 @@ class RouterSettings(ServiceSettings):
         None, description="File with more endpoints, as the local supervisor writes it; read when it changes."
     )
     image_model: str = Field("lite0", description="Model of ClassifyImage calls that name none.")
-    text_model: str = Field("minilm", description="Model of EmbedText calls that name none.")
+    text_model: str = Field(
+        "", description="Model of EmbedText calls that name none; empty leaves the choice to inference, by language."
+    )
     backends: list[BackendSettings] = Field(
         [], description="Language models as a JSON list of name, api, model, base_url, api_key_file, prices, timeout."
     )

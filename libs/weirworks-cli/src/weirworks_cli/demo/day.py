@@ -1,4 +1,4 @@
-"""Part 4: one recorded day against one suite, watched as it goes."""
+"""Part 5: one recorded day against one suite, watched as it goes."""
 
 import asyncio
 import json

@@ -32,6 +32,7 @@ from weirworks_cli.demo.day import (
 from weirworks_cli.demo.panel import show_day
 from weirworks_cli.demo.photos import crops, demo_photos
 from weirworks_cli.demo.report import facts_of, print_day_table, print_decisions
+from weirworks_cli.demo.residency import idle_environment, show_residency
 from weirworks_cli.demo.showcase import show_cache, show_photos, show_prompts
 from weirworks_cli.demo.standin import Standins, running_standins
 from weirworks_cli.demo.trace import fast_day
@@ -77,7 +78,7 @@ class Story:
         facts: dict[str, Any] = {}
         capacity = await self._show(standins, facts)
         day = fast_day(options.day, min(_STEPS, int(options.day)))
-        console.rule("4  A recorded day in fast time")
+        console.rule("5  A recorded day in fast time")
         console.print(
             f"24 recorded hours in {day.seconds:g} s, twice: the same arrivals without and with forecasting.\n"
             f"Each local replica is held to {CPU_SHARE:.0%} of a core, as a pod's CPU limit would, and then carries "
@@ -97,9 +98,13 @@ class Story:
         return 0 if facts["asExpected"] else 1
 
     async def _show(self, standins: Standins, facts: dict[str, Any]) -> float:
-        """Parts 1 to 3; returns the capacity of one replica, in pictures per second."""
+        """Parts 1 to 4; returns the capacity of one replica, in pictures per second."""
         async with self._suite("showcase", standins, {}) as suite:
             facts.update(await self._showcase(suite.context.address("router")))
+        async with self._suite("residency", standins, idle_environment()) as suite:
+            self._console.rule("4  Models that load themselves and leave")
+            async with WeirClient(suite.context.address("router")) as weir:
+                facts["residency"] = await show_residency(weir, self._console)
         async with self._suite("capacity", standins, {"WEIRWORKS_INFERENCE_CPU_SHARE": str(CPU_SHARE)}) as suite:
             facts["capacity"] = await self._capacity(suite.context.address("router"))
         return float(facts["capacity"])

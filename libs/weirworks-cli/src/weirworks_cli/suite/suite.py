@@ -131,7 +131,12 @@ class Suite:
         return self._spec(name, name, own.get(name, {}))
 
     def _replica(self, number: int) -> Spec:
-        return self._spec("inference", f"inference-{number}", {"models": str(self._options.models)})
+        own = {
+            "models": str(self._options.models),
+            "optimized_dir": str(self._options.data / "optimized"),
+            "postgres_url": self._postgres_url,
+        }
+        return self._spec("inference", f"inference-{number}", own)
 
     def _spec(self, service: str, name: str, own: Mapping[str, str]) -> Spec:
         prefix = f"WEIRWORKS_{service.upper()}_"
