@@ -107,7 +107,7 @@ docs: setup ## Write the generated parts of the docs anew
 test: setup models ## Run all tests
 	$(call say,unit and component tests)
 	@$(PYTEST) $(UNIT) tests/repository
-	@if [ -z "$(S)" ]; then printf '==> %s\n' 'interop, chart and fuzz tests'; $(PYTEST) tests/interop tests/deploy tests/fuzz; \
+	@if [ -z "$(S)" ]; then printf '==> %s\n' 'interop, chart and fuzz tests'; $(PYTEST) tests/interop tests/deploy tests/fuzz tests/gpu; \
 	 printf '==> %s\n' 'system tests'; $(PYTEST) tests/system; fi
 
 bench: setup models ## Measure CPU time per request: make bench ONLY=inference JSON=out.json PEER=name=host:port@pid

@@ -1,6 +1,7 @@
 """How the service is: a report for people, grpc.health.v1 for machines, and what can be thrown away."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from weirworks.inference.v1.model_service_pb2 import GetHealthReportResponse
 from weirworks_rpc import Server
@@ -11,8 +12,10 @@ from weirworks_inference.embeddings import EmbeddingCache
 from weirworks_inference.engine import Engine
 from weirworks_inference.host import give_back, resident_bytes
 from weirworks_inference.preloading import Preloading
-from weirworks_inference.registry import Registry
 from weirworks_inference.runtime.optimized import OptimizedGraphs
+
+if TYPE_CHECKING:
+    from weirworks_inference.registry import Registry
 
 
 class Health:
@@ -22,7 +25,7 @@ class Health:
         self,
         engine: Engine,
         preloading: Preloading,
-        registry: Registry | None,
+        registry: "Registry | None",
         embeddings: EmbeddingCache,
         graphs: OptimizedGraphs,
     ) -> None:

@@ -5,10 +5,9 @@ Replicas read it every few seconds; while the database is away they go on with w
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -18,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from weirworks_rpc.errors import NotFound, StoreUnavailable
 from weirworks_service.migrations import migrate
 
-from weirworks_inference.core.versions import Registered, Status
+from weirworks_inference.core.versions import ChangeRow, Description, Registered, Row, Status
 from weirworks_inference.errors import RegistryConflict
 
 log = logging.getLogger(__name__)
@@ -28,52 +27,6 @@ _COLUMNS = (
     "model, version, task, status, digest, path, domain, inputs, outputs, accuracy, "
     "create_time, promote_time, promotion"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A registered version."""
-
-    model: str
-    version: str
-    task: str
-    status: str
-    digest: str
-    path: str
-    domain: str
-    inputs: Sequence[str]
-    outputs: Sequence[str]
-    accuracy: float | None
-    create_time: datetime
-    promote_time: datetime | None
-    promotion: int
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a version is, as it was found when it was registered."""
-
-    model: str
-    version: str
-    task: str
-    digest: str
-    path: str
-    domain: str
-    inputs: Sequence[str]
-    outputs: Sequence[str]
-    accuracy: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeRow:
-    """A line of the audit."""
-
-    model: str
-    version: str
-    action: str
-    detail: str
-    actor: str
-    change_time: datetime
 
 
 class Registry:

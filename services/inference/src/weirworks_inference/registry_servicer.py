@@ -1,14 +1,18 @@
 """The registry's calls."""
 
+from typing import TYPE_CHECKING
+
 from weirworks.inference.v1 import registry_service_pb2 as pb
 from weirworks_rpc import Call, NotOffered, Violation
 from weirworks_rpc.requests import page_of, refuse
 
 from weirworks_inference.convert import parse_model_name
 from weirworks_inference.core.types import Signature, TensorSpec
-from weirworks_inference.core.versions import Status
+from weirworks_inference.core.versions import ChangeRow, Description, Row, Status
 from weirworks_inference.engine import Engine
-from weirworks_inference.registry import ChangeRow, Description, Registry, Row
+
+if TYPE_CHECKING:
+    from weirworks_inference.registry import Registry
 
 _LONGEST = 100
 
@@ -16,7 +20,7 @@ _LONGEST = 100
 class RegistryServicer:
     """Answers `weirworks.inference.v1.RegistryService`; without a database every call is UNIMPLEMENTED."""
 
-    def __init__(self, engine: Engine, registry: Registry | None) -> None:
+    def __init__(self, engine: Engine, registry: "Registry | None") -> None:
         self._engine = engine
         self._registry = registry
 
@@ -78,7 +82,7 @@ class RegistryServicer:
         page, token = page_of(rows, request.page_size, request.page_token)
         return pb.ListChangesResponse(changes=[_change_pb(row) for row in page], next_page_token=token)
 
-    def _there(self, call: Call) -> Registry:
+    def _there(self, call: Call) -> "Registry":
         if self._registry is None:
             raise NotOffered(call.method, "this server has no registry; set WEIRWORKS_INFERENCE_POSTGRES_URL")
         return self._registry

@@ -1,7 +1,8 @@
-"""Which version of a model answers when a caller names none."""
+"""Which version of a model answers when a caller names none, and what the registry keeps of each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -22,6 +23,52 @@ class Registered:
     digest: str
     # Counts promotions of the model; the larger, the later this version became active. 0 for never.
     promotion: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A registered version."""
+
+    model: str
+    version: str
+    task: str
+    status: str
+    digest: str
+    path: str
+    domain: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    accuracy: float | None
+    create_time: datetime
+    promote_time: datetime | None
+    promotion: int
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a version is, as it was found when it was registered."""
+
+    model: str
+    version: str
+    task: str
+    digest: str
+    path: str
+    domain: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """A line of the audit."""
+
+    model: str
+    version: str
+    action: str
+    detail: str
+    actor: str
+    change_time: datetime
 
 
 def preferred(on_disk: Iterable[str], registered: Mapping[str, Registered]) -> list[str]:
