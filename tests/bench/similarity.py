@@ -75,6 +75,8 @@ def main() -> int:
     """Prints a Markdown table; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.similarity", description=__doc__)
     parser.add_argument("pairs", type=Path)
+    parser.add_argument("--source", action="append", default=[], help="only pairs of this source; all otherwise")
+    parser.add_argument("--most", type=int, default=2000, help="pairs of each source, the first of the file")
     arguments = parser.parse_args()
     minilm, use = ROOT / "models" / "minilm" / "1", ROOT / "models" / "use-multilingual" / "1"
     encoders = {
@@ -88,7 +90,9 @@ def main() -> int:
         return pair["source"], pair["lang"]
 
     for (source, language), group in groupby(sorted(_pairs(arguments.pairs), key=key), key):
-        pairs = list(group)
+        pairs = list(group)[: arguments.most]
+        if arguments.source and source not in arguments.source:
+            continue
         hits = np.array([pair["hit"] for pair in pairs])
         if len(set(hits.tolist())) < 2:
             continue

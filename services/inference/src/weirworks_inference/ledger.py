@@ -35,10 +35,10 @@ class Ledger:
             if done is None:
                 model.statistics.record_failure(total)
                 continue
-            metrics, batch = self._instruments.of(model.name), done.batch
+            instruments, batch = self._instruments.of(model.name), done.batch
             if done.leads:
                 model.statistics.record_run(done.rows, batch.prepare, batch.run, batch.finish, now)
-                metrics.run_seconds.observe(done.ran)
-                metrics.batch_rows.observe(done.rows)
+                instruments.run_seconds.observe(done.ran)
+                instruments.batch_rows.observe(done.rows)
             model.statistics.record_request(done.waited, batch.prepare, batch.run, batch.finish, total)
-            metrics.queue_seconds.observe(done.waited)
+            instruments.queue_seconds.observe(done.waited)

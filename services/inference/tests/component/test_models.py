@@ -1,5 +1,8 @@
 """The life of models through their calls: load, pin, unload, health, and the registry."""
 
+import asyncio
+import itertools
+import shutil
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -304,3 +307,30 @@ async def test_without_a_database_there_is_no_registry_and_one_that_is_away_stop
     async with running(InferenceApp(away, CollectorRegistry())) as where:
         await infer(where)
         assert (await refusal(where, f"{REGISTRY}/ListVersions", b"")).reason_word == "STORE_UNAVAILABLE"
+
+
+async def test_versions_change_under_traffic_without_a_failed_request(
+    repository: Path, settings_of: Callable[..., InferenceSettings]
+) -> None:
+    settings = settings_of(repository, rescan=timedelta(milliseconds=20))
+    async with running(InferenceApp(settings, CollectorRegistry())) as where:
+        seen: list[str] = []
+        stopping = asyncio.Event()
+
+        async def caller() -> None:
+            while not stopping.is_set():
+                seen.append((await infer(where)).model_version)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(4):
+                group.create_task(caller())
+            await until(lambda: "1" in seen)
+            write_identity(repository, "identity", "2")
+            await until(lambda: seen[-1] == "2")
+            shutil.rmtree(repository / "identity" / "2")
+            await until(lambda: seen[-1] == "1")
+            stopping.set()
+        # One change each way: no answer of the old version after the new one has begun.
+        changes = [after for before, after in itertools.pairwise(seen) if before != after]
+        assert changes[0] == "2"
+        assert changes[-1] == "1"
