@@ -59,7 +59,8 @@ def test_everything_is_healthy_and_listed(up: Up) -> None:
     check = up.weir("check")
     assert check.stdout.count("SERVING") == 5
     models = json.loads(up.weir("models", "list", "-o", "json").stdout)
-    assert {model["name"] for model in models} == {"models/lite0/versions/1", "models/minilm/versions/1"}
+    names = {"models/lite0/versions/1", "models/minilm/versions/1", "models/use-multilingual/versions/1"}
+    assert {model["name"] for model in models} == names
     scalers = json.loads(up.weir("scalers", "list", "-o", "json").stdout)
     assert scalers[0]["target"] == "processes/inference"
 

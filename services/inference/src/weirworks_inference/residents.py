@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 _FIRST_RETRY, _LONGEST_RETRY = 10.0, 600.0
 # A caller is told to come back before its own deadline cuts the line, so that it learns when.
 _MARGIN = 0.1
+# How long an unload waits for the memory to be back, and how long it is waited for at all: a request may run on.
+_RETURN_PATIENCE, _LONGEST_REQUEST, _DESTRUCTION = 1.0, 300.0, 0.05
 _UNKNOWN_LOAD = timedelta(seconds=2)
 
 
@@ -58,6 +61,7 @@ class Residents:
         self._registered = registered
         self._charge = charge
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        self._returning: set[asyncio.Task[None]] = set()
         self._swaps: dict[str, asyncio.Task[None]] = {}
         # Set whenever a model's readiness may have changed.
         self.changed = asyncio.Event()
@@ -99,15 +103,30 @@ class Residents:
         elif model.state is State.READY:
             model.state = State.LOADABLE
         if model.loaded is not None:
+            # What holds the memory; requests that are just ending may hold it a moment longer than the model does.
+            gone = weakref.ref(model.loaded.session or model.loaded.generator)
             model.loaded, model.size, model.unload_reason = None, Size(0), reason.value
             if model.loading is not None and model.loading.done():
                 # A finished task keeps its result, and that is the model.
                 model.loading = None
             self._instruments.unloads.labels(model.name, reason.value).inc()
             log.info("unloaded", extra={"model": model.name, "version": model.version, "reason": reason.value})
-            await asyncio.get_running_loop().run_in_executor(self._thread, give_back)
+            returning = asyncio.get_running_loop().create_task(self._return_memory(gone))
+            self._returning.add(returning)
+            returning.add_done_callback(self._returning.discard)
+            await asyncio.wait({returning}, timeout=_RETURN_PATIENCE)
         self._note()
         return held
+
+    async def _return_memory(self, gone: "weakref.ref[Any]") -> None:
+        """Hands free memory to the system once nobody holds what was unloaded."""
+        deadline = time.monotonic() + _LONGEST_REQUEST
+        # Nothing tells of the end of a reference but to look.
+        while gone() is not None and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        # The object is gone before its destructor is through.
+        await asyncio.sleep(_DESTRUCTION)
+        await self._in_thread(give_back)
 
     def restore(self, name: str) -> None:
         """Ends the withdrawal of a model's versions; the next call loads them."""
@@ -163,8 +182,8 @@ class Residents:
 
     def close(self) -> None:
         """Ends the thread once the running load is through."""
-        for swap in self._swaps.values():
-            swap.cancel()
+        for task in (*self._swaps.values(), *self._returning):
+            task.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _loading(self, model: Model) -> "asyncio.Task[Loaded]":
