@@ -1,14 +1,16 @@
 """The same work with the libraries alone, in this process: what serving is compared with."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 from tokenizers import Tokenizer
 from weirworks_cli.demo.photos import demo_photos
+from weirworks_inference.core.types import ImageCard
+from weirworks_inference.images import decode, to_input
+
+_CARD = ImageCard(224, (127.0,) * 3, (128.0,) * 3, {"en": []})
 
 
 class Bare:
@@ -26,11 +28,9 @@ class Bare:
 
     def classify(self, encoded: bytes) -> list[tuple[int, float]]:
         """Index and probability of the best five."""
-        with Image.open(io.BytesIO(encoded)) as picture:
-            picture.draft("RGB", (224, 224))
-            square = ImageOps.fit(picture.convert("RGB"), (224, 224), Image.Resampling.BILINEAR)
-        pixels = (np.asarray(square, np.float32) - 127) / 128
-        logits = self._image.run(None, {"image": np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])})[0][0]
+        # Decoding and scaling are the service's own functions: they are not what is compared.
+        tensor = to_input(decode(encoded, 224, 10**7, 10**8), _CARD)
+        logits = self._image.run(None, {"image": tensor})[0][0]
         shifted = np.exp(logits - logits.max())
         order = np.argsort(-shifted)[:5]
         return [(int(index), float(shifted[index] / shifted.sum())) for index in order]

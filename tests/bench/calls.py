@@ -54,7 +54,13 @@ async def measure_calls(rounds: int, requests: int) -> list[Row]:
     bare = Bare(ROOT / "models")
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        environment = {"WEIRWORKS_INFERENCE_MODELS": str(ROOT / "models"), "WEIRWORKS_INFERENCE_PRELOAD": '["lite0"]'}
+        environment = {
+            "WEIRWORKS_INFERENCE_MODELS": str(ROOT / "models"),
+            "WEIRWORKS_INFERENCE_PRELOAD": '["lite0"]',
+            "WEIRWORKS_INFERENCE_THREADS": "1",
+            # The same text again and again would be remembered.
+            "WEIRWORKS_INFERENCE_EMBEDDINGS": "0",
+        }
         inference = await stack.enter_async_context(started("inference", folder, environment))
         routed = {"WEIRWORKS_ROUTER_INFERENCE": json.dumps([inference.address])}
         router = await stack.enter_async_context(started("router", folder, routed))

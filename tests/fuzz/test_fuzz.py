@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.fuzz.session import ALLOWED, fuzz
 
 
+@pytest.mark.timeout(300)
 async def test_mutants_are_answered_or_refused_with_a_reason(tmp_path: Path) -> None:
     findings = await fuzz(tmp_path, 5_000, seed=20261124)
     assert findings.bad == []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pytest
 from weirworks.inference.v1.model_service_pb2 import UnloadModelRequest, UnloadModelResponse
 from weirworks_rpc.oip import messages
 from weirworks_testkit.calls import ask, tensor_request
@@ -52,6 +53,7 @@ async def cycle(address: str, process: psutil.Process) -> tuple[int, int]:
     return loaded, process.memory_info().rss
 
 
+@pytest.mark.timeout(600)
 def test_memory_is_given_back_over_fifty_cycles(tmp_path: Path, models: Path) -> None:
     with served(tmp_path, models) as (address, process):
         start = process.memory_info().rss

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import grpc
 import numpy as np
+import pytest
 from prometheus_client import CollectorRegistry
 from weirworks.inference.v1.image_pb2 import ClassifyImageRequest, ClassifyImageResponse
 from weirworks.inference.v1.model_service_pb2 import LoadModelRequest, UnloadModelRequest
@@ -128,6 +129,7 @@ def own_tasks() -> int:
     return sum(inspect.iscoroutine(task.get_coro()) for task in asyncio.all_tasks())
 
 
+@pytest.mark.timeout(600)
 async def test_ten_thousand_requests_are_each_answered_right_or_refused(
     tmp_path: Path, settings_of: Callable[..., InferenceSettings]
 ) -> None:
