@@ -180,7 +180,10 @@ async def registered(
     for version in ("2", "3"):
         write_identity(repository, "identity", version)
     settings = settings_of(
-        repository, postgres_url=SecretStr(engines.postgres_url), registry_interval=timedelta(milliseconds=50)
+        repository,
+        postgres_url=SecretStr(engines.postgres_url),
+        registry_interval=timedelta(milliseconds=50),
+        rescan=timedelta(milliseconds=50),
     )
     async with running(InferenceApp(settings, CollectorRegistry())) as where:
         yield where
