@@ -45,7 +45,9 @@ class AutoscalerApp:
             opened = await self._open(target, stack)
             settings = self._settings
             history = History(self._channel, target.model, settings.history, settings.metrics_lag)
-            self._scalers.append(Scaler(target.spec(), opened, history, self._outbox))
+            # The newest step is between one lag and one lag and a tick old.
+            spec = target.spec(settings.metrics_lag + settings.tick / 2, settings.tick)
+            self._scalers.append(Scaler(spec, opened, history, self._outbox))
 
     async def serve(self) -> None:
         """Decides and sends events until `stop`."""

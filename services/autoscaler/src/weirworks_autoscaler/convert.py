@@ -1,6 +1,6 @@
 """Domain → proto; pure."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from weirworks.autoscaler.v1 import scaler_pb2
 
@@ -40,17 +40,16 @@ def decision_pb(name: str, entry: Entry) -> scaler_pb2.Decision:
         reactive_replicas=decision.reactive,
         forecast_replicas=decision.forecast_replicas,
         capacity=decision.capacity,
-        method=decision.forecast.method if decision.forecast else "",
+        method=decision.method,
     )
     answer.decide_time.FromDatetime(entry.time)
     return answer
 
 
-def forecast_pb(entry: Entry) -> scaler_pb2.Forecast:
-    """The forecast that a decision was made on; without points where there was none."""
-    ahead = entry.decision.forecast
+def forecast_pb(ahead: Forecast | None, made: datetime) -> scaler_pb2.Forecast:
+    """The load to come; without points where there is too little history."""
     answer = scaler_pb2.Forecast(method=ahead.method if ahead else "")
-    answer.create_time.FromDatetime(entry.time)
+    answer.create_time.FromDatetime(made)
     if ahead is not None:
         answer.step.FromTimedelta(ahead.step)
         answer.points.extend(_points(ahead))

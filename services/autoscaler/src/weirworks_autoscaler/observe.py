@@ -13,6 +13,7 @@ from weirworks_autoscaler.core.types import Loads
 _TIMEOUT = 5.0
 # Events of a step may come this much later than the step itself: a restart of telemetry, say.
 _LATE = timedelta(minutes=1)
+_ROOM = 1_000
 
 
 class History:
@@ -23,7 +24,9 @@ class History:
         self._model = model
         self._length = length
         self._lag = lag
-        self._arrivals: dict[int, float] = {}
+        # Loads from step `_first` on; the array is longer than what is known, so that a step costs no copy.
+        self._loads: Loads = np.zeros(0)
+        self._first: int | None = None
         self.step = timedelta(0)
         self.until: datetime | None = None
 
@@ -35,26 +38,43 @@ class History:
         request.end_time.FromDatetime(now)
         series = (await self._stub.QuerySeries(request, timeout=_TIMEOUT)).series
         self.step = series.step.ToTimedelta()
+        seconds = self.step.total_seconds()
         for sample in series.samples:
-            self._arrivals[self._number(sample.start_time.ToDatetime(UTC))] = sample.arrivals
-        whole = math.floor((now - self._lag).timestamp() / self.step.total_seconds())
-        self.until = datetime.fromtimestamp(whole * self.step.total_seconds(), UTC)
-        oldest = self._number(now - self._length)
-        for number in [number for number in self._arrivals if number < oldest]:
-            del self._arrivals[number]
+            self._put(self._number(sample.start_time.ToDatetime(UTC)), sample.arrivals / seconds)
+        whole = math.floor((now - self._lag).timestamp() / seconds)
+        self.until = datetime.fromtimestamp(whole * seconds, UTC)
 
     def loads(self) -> Loads:
         """Requests per second of every step from the first known one to `until`."""
         if self.until is None:
             return np.zeros(0)
         end = self._number(self.until)
-        known = [number for number in self._arrivals if number < end]
         # Nothing known is no load either: telemetry answered, and nobody had asked for anything.
-        first = min(known, default=end - 1)
-        loads = np.zeros(end - first)
-        for number in known:
-            loads[number - first] = self._arrivals[number] / self.step.total_seconds()
-        return loads
+        if self._first is None or self._first >= end:
+            return np.zeros(1)
+        self._reach(end - 1)
+        return self._loads[: end - self._first]
+
+    def _put(self, number: int, load: float) -> None:
+        if self._first is None:
+            self._first = number
+        if number < self._first:
+            self._loads = np.concatenate((np.zeros(self._first - number), self._loads))
+            self._first = number
+        self._reach(number)
+        self._loads[number - self._first] = load
+
+    def _reach(self, number: int) -> None:
+        """Room for a step; what is older than the history goes when room is made."""
+        assert self._first is not None
+        missing = number - self._first + 1 - len(self._loads)
+        if missing <= 0:
+            return
+        old = number - self._first - math.ceil(self._length / self.step)
+        if old > 0:
+            self._loads = self._loads[old:]
+            self._first += old
+        self._loads = np.concatenate((self._loads, np.zeros(missing + _ROOM)))
 
     def _number(self, time: datetime) -> int:
         return math.floor(time.timestamp() / self.step.total_seconds() + 1e-6)

@@ -1,5 +1,7 @@
 """One scaler: its spec, its target, its history and what it decided."""
 
+import asyncio
+import math
 import uuid
 from collections import deque
 from collections.abc import Sequence
@@ -9,12 +11,15 @@ from datetime import datetime
 from weirworks.telemetry.v1.event_pb2 import Event, ScalingEvent
 from weirworks_observe.outbox import EventSink
 
+from weirworks_autoscaler.core.forecast.choice import forecast
 from weirworks_autoscaler.core.step import decide
-from weirworks_autoscaler.core.types import Decision, Memory, Observation, ScalerSpec
+from weirworks_autoscaler.core.types import Decision, Forecast, Memory, Observation, ScalerSpec
 from weirworks_autoscaler.observe import History
 from weirworks_autoscaler.providers.protocol import Size, Target
 
 _KEPT = 1_000
+_MANY = 1_000
+_SHOWN_QUANTILE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,19 @@ class Scaler:
     memory: Memory = field(default_factory=Memory)
     size: Size = field(default_factory=lambda: Size(0, 0))
     last: Entry | None = None
+    # The forecast that was last shown, and the end of the history that it was made from.
+    _shown: tuple[datetime, Forecast | None] | None = None
     entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
     async def tick(self, now: datetime) -> Entry:
         """Looks, decides, acts and remembers. Raises TargetUnavailable."""
         self.size = await self.target.size()
         seen = Observation(self.history.loads(), self.history.step, self.history.until, self.size.replicas)
-        memory, decision = decide(self.spec, self.memory, seen, now)
+        if self.memory.until is None and len(seen.loads) > _MANY:
+            # Days of history take seconds to learn from; the loop has other scalers.
+            memory, decision = await asyncio.to_thread(decide, self.spec, self.memory, seen, now)
+        else:
+            memory, decision = decide(self.spec, self.memory, seen, now)
         if decision.replicas != self.size.replicas:
             await self.target.resize(decision.replicas)
             self._tell(decision, now)
@@ -54,6 +65,18 @@ class Scaler:
             self.entries.append(entry)
         self.last = entry
         return entry
+
+    async def forecast(self) -> Forecast | None:
+        """The load expected within the spec's horizon, to be looked at; None while there is too little history."""
+        history, spec = self.history, self.spec
+        until = history.until
+        if until is None:
+            return None
+        if self._shown is None or self._shown[0] != until:
+            steps = max(1, math.ceil(spec.horizon / history.step))
+            arguments = (history.loads().copy(), history.step, until, spec.season, steps, _SHOWN_QUANTILE)
+            self._shown = until, await asyncio.to_thread(forecast, *arguments)
+        return self._shown[1]
 
     def newest_first(self, since: datetime | None) -> Sequence[Entry]:
         """The decisions kept, each change and each new reason."""

@@ -33,8 +33,11 @@ class AutoscalerServicer:
     async def get_forecast(
         self, request: service_pb2.GetForecastRequest, _call: Call
     ) -> service_pb2.GetForecastResponse:
-        entry = self._find(request.name).last
-        return service_pb2.GetForecastResponse(forecast=forecast_pb(entry) if entry else Forecast())
+        scaler = self._find(request.name)
+        if scaler.last is None:
+            return service_pb2.GetForecastResponse(forecast=Forecast())
+        forecast = forecast_pb(await scaler.forecast(), scaler.last.time)
+        return service_pb2.GetForecastResponse(forecast=forecast)
 
     async def list_decisions(
         self, request: service_pb2.ListDecisionsRequest, _call: Call

@@ -25,18 +25,20 @@ class TargetSettings(BaseModel):
     capacity: float = Field(100.0, gt=0)
     utilization: float = Field(0.8, gt=0, le=1)
     forecast_enabled: bool = True
-    season: timedelta = timedelta(days=1)
-    lead_time: timedelta = timedelta(seconds=60)
-    hold: timedelta = timedelta(minutes=5)
-    quantile: float = Field(0.95, gt=0.5, lt=1)
+    horizon: timedelta = Field(timedelta(minutes=15), gt=timedelta(0))
+    max_late_ratio: float = Field(0.01, gt=0, lt=1)
+    tolerance: timedelta = Field(timedelta(seconds=1), ge=timedelta(0))
+    service_time: timedelta = Field(timedelta(seconds=1), gt=timedelta(0))
+    season: timedelta = Field(timedelta(days=1), gt=timedelta(0))
+    lead_time: timedelta = Field(timedelta(seconds=60), ge=timedelta(0))
     down_margin: int = Field(2, ge=0)
     stabilization: timedelta = timedelta(minutes=5)
     max_step_up: int = Field(0, ge=0)
     stale_after: timedelta = timedelta(minutes=2)
 
-    def spec(self) -> ScalerSpec:
-        """The same for the decision."""
-        return ScalerSpec(**self.model_dump(exclude={"namespace", "deployment"}))
+    def spec(self, lag: timedelta, interval: timedelta) -> ScalerSpec:
+        """The same for the decision, that comes every `interval` and sees loads that are `lag` old."""
+        return ScalerSpec(**self.model_dump(exclude={"namespace", "deployment"}), lag=lag, interval=interval)
 
 
 class AutoscalerSettings(ServiceSettings):

@@ -30,7 +30,7 @@ TARGET = TargetSettings(
     utilization=1,
     stabilization=timedelta(0),
     lead_time=timedelta(seconds=3),
-    hold=timedelta(seconds=5),
+    horizon=timedelta(seconds=10),
 )
 
 
@@ -98,13 +98,15 @@ async def test_a_loop_resizes_reports_and_tells_telemetry(
     stub: AutoscalerServiceStub, telemetry: Telemetry, folder: Path
 ) -> None:
     telemetry.load = 35.0
-    await until(lambda: wanted(folder) == 4)
-    await until(lambda: any(event.scaling.to_replicas == 4 for event in telemetry.events))
+    await until(lambda: wanted(folder) >= 4)
+    await until(lambda: any(event.scaling.to_replicas >= 4 for event in telemetry.events))
     scaler = (await stub.GetScaler(pb.GetScalerRequest(name="scalers/inference"), timeout=5)).scaler
     assert (scaler.target, scaler.max_replicas, scaler.ready_replicas) == ("processes/inference", 10, 1)
     listed = await stub.ListDecisions(pb.ListDecisionsRequest(name="scalers/inference"), timeout=5)
     changes = [each for each in listed.decisions if each.to_replicas != each.from_replicas]
-    assert (changes[-1].from_replicas, changes[0].to_replicas, changes[0].reactive_replicas) == (1, 4, 4)
+    assert changes[-1].from_replicas == 1
+    assert changes[0].to_replicas >= changes[0].reactive_replicas == 4
+    assert changes[0].forecast_replicas == changes[0].to_replicas
     assert len((await stub.ListScalers(pb.ListScalersRequest(), timeout=5)).scalers) == 1
     forecast = (await stub.GetForecast(pb.GetForecastRequest(name="scalers/inference"), timeout=5)).forecast
     assert len(forecast.points) >= 5
@@ -115,7 +117,7 @@ async def test_telemetry_that_is_away_changes_nothing(
     stub: AutoscalerServiceStub, telemetry: Telemetry, folder: Path
 ) -> None:
     telemetry.load = 35.0
-    await until(lambda: wanted(folder) == 4)
+    await until(lambda: wanted(folder) >= 4)
     telemetry.load = None
 
     async def ticked() -> bool:
@@ -123,8 +125,9 @@ async def test_telemetry_that_is_away_changes_nothing(
         return scaler.decision.decide_time.ToDatetime(UTC) > before
 
     before = datetime.now(UTC) + timedelta(seconds=0.3)
+    kept = wanted(folder)
     await until(ticked)
-    assert wanted(folder) == 4
+    assert wanted(folder) == kept
 
 
 async def test_a_target_that_is_away_is_tried_again(
@@ -134,7 +137,7 @@ async def test_a_target_that_is_away_is_tried_again(
     telemetry.load = 35.0
     await stub.ListScalers(pb.ListScalersRequest(), timeout=5)
     (folder / "desired").write_text("1")
-    await until(lambda: wanted(folder) == 4)
+    await until(lambda: wanted(folder) >= 4)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ SPEC = ScalerSpec(
     forecast_enabled=False,
     season=timedelta(minutes=10),
     lead_time=timedelta(seconds=30),
-    hold=timedelta(seconds=60),
+    lag=timedelta(0),
+    interval=STEP,
     down_margin=0,
     stabilization=timedelta(minutes=5),
 )
@@ -95,8 +96,8 @@ def days(count: float) -> np.ndarray:
 
 
 def test_a_forecast_grows_the_target_before_the_ramp_crosses_its_capacity() -> None:
-    history = days(5)
-    for end in range(4 * 60, 4 * 60 + 30):
+    history = days(6)
+    for end in range(5 * 60, 5 * 60 + 30):
         story = Scenario(replace(SPEC, forecast_enabled=True), replicas=2)
         decision = story.see(history[:end], START, START)
         if decision.replicas > 2:
@@ -110,14 +111,24 @@ def test_a_forecast_grows_the_target_before_the_ramp_crosses_its_capacity() -> N
     assert without.replicas <= 2
 
 
-def test_a_replica_stays_while_it_will_be_needed_again_soon() -> None:
-    # A dip of three steps in every day, right before the noon load comes back.
-    day = np.full(60, 45.0)
-    day[27:30] = 5.0
-    history = np.concatenate([np.tile(day, 4), day[:29]])
-    spec = replace(SPEC, forecast_enabled=True, stabilization=timedelta(0))
-    assert Scenario(spec, replicas=5).see(history, START, START).replicas == 5
-    assert Scenario(replace(spec, forecast_enabled=False), replicas=5).see(history, START, START).replicas == 4
+def test_a_history_told_in_pieces_leads_to_the_same_decision() -> None:
+    spec, history = replace(SPEC, forecast_enabled=True), days(3.3)
+    pieces = Scenario(spec)
+    for end in range(60, len(history) + 1):
+        piece = pieces.see(history[:end], START + STEP * end, START + STEP * end)
+        pieces.replicas = 1
+    whole = Scenario(spec).see(history, START + STEP * len(history), START + STEP * len(history))
+    assert piece == whole
+
+
+def test_a_clock_that_jumps_makes_the_memory_anew() -> None:
+    spec, history = replace(SPEC, forecast_enabled=True), days(3)
+    for jump in (timedelta(hours=1), -timedelta(hours=1)):
+        story = Scenario(spec, replicas=4)
+        before = story.see(history, START, START)
+        story.replicas = 4
+        after = story.see(history, START + jump, START + jump)
+        assert abs(after.replicas - before.replicas) <= 1
 
 
 @given(

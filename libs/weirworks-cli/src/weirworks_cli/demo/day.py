@@ -100,9 +100,8 @@ def day_environment(day: Day, capacity: float, forecasting: bool) -> dict[str, s
         "forecast_enabled": forecasting,
         "season": day.seconds,
         "lead_time": LEAD,
-        "hold": day.seconds * 0.05,
+        "horizon": 2 * LEAD,
         "stabilization": day.seconds * 0.04,
-        "quantile": 0.9,
         "down_margin": 0,
         "stale_after": 30.0,
     }

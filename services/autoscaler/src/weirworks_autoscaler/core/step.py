@@ -1,14 +1,19 @@
-"""One decision: forecast → capacity → behaviour → a count with its reason."""
+"""One decision: load → need → plan → behaviour → a count with its reason."""
 
 import math
 from datetime import datetime, timedelta
 
-from weirworks_autoscaler.core.behavior import settle
-from weirworks_autoscaler.core.forecast.choice import forecast
-from weirworks_autoscaler.core.types import Decision, Forecast, Memory, Observation, Reason, ScalerSpec
+from weirworks_autoscaler.core.behavior import bounded, limited, settle
+from weirworks_autoscaler.core.planning.planner import ROUND_UP, Plan, Planner
+from weirworks_autoscaler.core.planning.workload import Workload
+from weirworks_autoscaler.core.types import Decision, Loads, Memory, Observation, Reason, ScalerSpec
 
 # The load now is the higher of the last step and the mean of the last three: up at once, down slowly.
 _RECENT = 3
+_DAY = timedelta(days=1)
+_HOUR_S, _DAY_S = 3600.0, 86400.0
+# Of what is allowed to be late, the share to plan for: the rest is for what the past did not show.
+_PLANNED = 0.8
 
 
 def decide(spec: ScalerSpec, memory: Memory, seen: Observation, now: datetime) -> tuple[Memory, Decision]:
@@ -17,27 +22,18 @@ def decide(spec: ScalerSpec, memory: Memory, seen: Observation, now: datetime) -
     Missing or stale data is not an error: the decision then keeps the count with reason NoData.
     """
     if seen.until is None or len(seen.loads) == 0 or now - seen.until > spec.stale_after:
-        message = "no load was seen lately; the count stays"
-        return memory, Decision(seen.replicas, seen.replicas, Reason.NO_DATA, message, 0.0, 0, spec.capacity)
+        decision = Decision(seen.replicas, seen.replicas, Reason.NO_DATA, 0.0, 0, spec.capacity, spec.lead_time)
+        return memory, decision
+    if spec.forecast_enabled:
+        _learn(spec, memory, seen)
+        plan = memory.planner.plan() if memory.planner else None
+        if plan is not None:
+            return memory, _planned(spec, seen, plan)
     load = max(float(seen.loads[-1]), float(seen.loads[-_RECENT:].mean()))
     reactive = replicas_for(load, spec)
-    ahead = _forecast(spec, seen, now) if spec.forecast_enabled else None
-    expected, needed = _expected(spec, ahead, seen, now)
-    wanted = max(reactive, needed or 0)
-    reason = Reason.FORECAST if needed is not None and needed > reactive else Reason.LOAD
-    memory, count, reason = settle(spec, memory, seen.replicas, wanted, reason, now)
-    return memory, Decision(
-        from_replicas=seen.replicas,
-        replicas=count,
-        reason=reason,
-        message=_message(load, reactive, expected, needed, count, spec),
-        load=load,
-        reactive=reactive,
-        capacity=spec.capacity,
-        forecast_load=expected,
-        forecast_replicas=needed,
-        forecast=ahead,
-    )
+    wanted, count, reason = settle(spec, memory.wanted, seen.replicas, reactive, now)
+    memory.wanted = wanted
+    return memory, Decision(seen.replicas, count, reason, load, reactive, spec.capacity, spec.lead_time)
 
 
 def replicas_for(load: float, spec: ScalerSpec) -> int:
@@ -46,44 +42,58 @@ def replicas_for(load: float, spec: ScalerSpec) -> int:
     return math.ceil(load / (spec.capacity * spec.utilization) - 1e-9)
 
 
-def _forecast(spec: ScalerSpec, seen: Observation, now: datetime) -> Forecast | None:
+def workload(spec: ScalerSpec, step: timedelta) -> Workload:
+    """The planner's terms. Its clocks are made for days: a season of another length is counted as one."""
+    scale = _DAY / spec.season
+    step_s = step.total_seconds()
+    steps = max(1, int(spec.interval.total_seconds() / step_s + 1e-6))
+    return Workload(
+        capacity=spec.capacity * spec.utilization / scale,
+        service_s=spec.service_time.total_seconds() * scale,
+        tolerance_s=spec.tolerance.total_seconds() * scale,
+        cold_start_s=spec.lead_time.total_seconds() * scale,
+        lag_s=spec.lag.total_seconds() * scale,
+        step_s=step_s * scale,
+        bin_s=steps * step_s * scale,
+        seasons_s=(_HOUR_S, _DAY_S),
+        min_replicas=spec.min_replicas,
+        max_replicas=spec.max_replicas,
+    )
+
+
+def _learn(spec: ScalerSpec, memory: Memory, seen: Observation) -> None:
+    """Takes in what is new in the observation, or makes the memory anew from all of it."""
     assert seen.until is not None
-    horizon = math.ceil((now - seen.until + max(spec.lead_time, spec.hold)) / seen.step)
-    return forecast(seen.loads, seen.step, seen.until, spec.season, horizon, spec.quantile)
+    fresh = _fresh(memory, seen)
+    if memory.planner is None or fresh is None:
+        terms = workload(spec, seen.step)
+        first = round(seen.until.timestamp() / seen.step.total_seconds() - len(seen.loads))
+        memory.planner = Planner(terms, _PLANNED * spec.max_late_ratio, first // terms.steps)
+        fresh = seen.loads
+    # The planner counts a season as a day, and loads by its own seconds.
+    memory.planner.see(fresh if spec.season == _DAY else fresh * (spec.season / _DAY))
+    memory.until = seen.until
 
 
-def _expected(
-    spec: ScalerSpec, ahead: Forecast | None, seen: Observation, now: datetime
-) -> tuple[float | None, int | None]:
-    """The load to prepare for, and its replicas.
-
-    Up: the highest quantile within the lead time, for what is started now is ready then. Down: within
-    the hold, for what is taken away now is not back sooner.
-    """
-    if ahead is None:
-        return None, None
-    up = _peak(ahead, now + spec.lead_time)
-    if replicas_for(up, spec) >= seen.replicas:
-        return up, replicas_for(up, spec)
-    down = _peak(ahead, now + max(spec.lead_time, spec.hold))
-    needed = min(replicas_for(down, spec), seen.replicas)
-    return (down if needed > replicas_for(up, spec) else up), needed
+def _fresh(memory: Memory, seen: Observation) -> Loads | None:
+    """The loads that are new; None where they do not follow on what is known, for the clock or the data jumped."""
+    if memory.until is None or seen.until is None:
+        return None
+    count = round((seen.until - memory.until) / seen.step)
+    if count == 0:
+        return seen.loads[:0]
+    return seen.loads[-count:] if 0 < count <= len(seen.loads) else None
 
 
-def _peak(ahead: Forecast, until: datetime) -> float:
-    steps = max(1, math.ceil((until - ahead.start) / ahead.step))
-    return float(ahead.upper[:steps].max())
-
-
-def _message(
-    load: float, reactive: int, expected: float | None, needed: int | None, count: int, spec: ScalerSpec
-) -> str:
-    seen = f"{load:.1f} requests/s need {reactive}"
-    if expected is None:
-        return f"{seen}; no forecast; {count} set"
-    lead = _text(spec.lead_time)
-    return f"{seen}; {expected:.1f} requests/s expected within {lead} need {needed}; {count} set"
-
-
-def _text(duration: timedelta) -> str:
-    return f"{duration.total_seconds():g} s"
+def _planned(spec: ScalerSpec, seen: Observation, plan: Plan) -> Decision:
+    capacity = spec.capacity * spec.utilization
+    # Whatever is expected: what comes now must be carried.
+    reactive = math.floor(plan.need + ROUND_UP)
+    count, reason = bounded(spec, max(plan.replicas, reactive), Reason.FORECAST)
+    if reason is Reason.FORECAST and reactive >= plan.replicas:
+        reason = Reason.LOAD
+    count, reason = limited(spec, seen.replicas, count, reason)
+    if count == seen.replicas and reason in (Reason.LOAD, Reason.FORECAST):
+        reason = Reason.STEADY
+    load, hold = plan.need * capacity, timedelta(seconds=plan.rule.hold_s * (spec.season / _DAY))
+    return Decision(seen.replicas, count, reason, load, reactive, capacity, spec.lead_time, plan, hold)

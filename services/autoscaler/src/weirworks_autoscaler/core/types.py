@@ -7,6 +7,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from weirworks_autoscaler.core.planning.planner import Plan, Planner
+
 Loads = NDArray[np.float64]
 
 
@@ -36,17 +38,25 @@ class ScalerSpec:
     capacity: float = 100.0
     # Share of the capacity to plan with: the rest takes what varies within a step.
     utilization: float = 0.8
+    # At most this share of the requests may wait longer than `tolerance` for their place.
+    max_late_ratio: float = 0.01
+    tolerance: timedelta = timedelta(seconds=1)
+    # How long a request holds its place in a replica.
+    service_time: timedelta = timedelta(seconds=1)
     forecast_enabled: bool = True
+    # The longest time after which load repeats. A day of another length runs every clock of the planner faster.
     season: timedelta = timedelta(days=1)
-    # From a decision to a replica that answers, with the age of the metrics on top.
+    # From a decision to a replica that answers, and the age of the newest load by then.
     lead_time: timedelta = timedelta(seconds=60)
-    # How far ahead there must be no need for a replica before it is taken away.
-    hold: timedelta = timedelta(minutes=5)
-    quantile: float = 0.95
-    # A replica goes only when the count exceeds the need by more than this.
+    lag: timedelta = timedelta(seconds=15)
+    # How far the forecast that is shown reaches; it decides nothing.
+    horizon: timedelta = timedelta(minutes=15)
+    # Time between decisions, and the grain of what is planned.
+    interval: timedelta = timedelta(seconds=15)
+    # Without forecasts a replica goes only when the count exceeds the need by more than this, for as long.
     down_margin: int = 2
     stabilization: timedelta = timedelta(minutes=5)
-    # Most replicas to add in one decision; 0 sets no limit. One is taken away at a time.
+    # Most replicas to add in one decision; 0 sets no limit. Without forecasts one is taken away at a time.
     max_step_up: int = 0
     # Metrics older than this say nothing about now.
     stale_after: timedelta = timedelta(minutes=2)
@@ -56,7 +66,8 @@ class ScalerSpec:
 class Observation:
     """What was seen: load by step up to the newest whole one, and the target's size.
 
-    `loads[-1]` is the mean load of the step that ends at `until`; a step in which nothing arrived is 0.
+    `loads[-1]` is the mean load of the step that ends at `until`; a step in which nothing arrived is 0. The whole
+    history may be given each time; what is new since the last decision is taken from its end.
     """
 
     loads: Loads
@@ -77,11 +88,15 @@ class Forecast:
     upper: Loads
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Memory:
-    """What the decision remembers: what it would have wanted lately, as (time, replicas)."""
+    """What the decision remembers. A decision takes it over: the one that it returns replaces it."""
 
+    # Without forecasts: what would have been wanted lately, as (time, replicas).
     wanted: tuple[tuple[datetime, int], ...] = field(default_factory=tuple)
+    # With forecasts: what was learned from the loads up to `until`.
+    planner: Planner | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +106,42 @@ class Decision:
     from_replicas: int
     replicas: int
     reason: Reason
-    message: str
     load: float
     reactive: int
     capacity: float
-    forecast_load: float | None = None
-    forecast_replicas: int | None = None
-    forecast: Forecast | None = None
+    lead_time: timedelta
+    plan: Plan | None = None
+    # For how long the plan keeps what was needed.
+    hold: timedelta = timedelta(0)
+
+    @property
+    def forecast_load(self) -> float | None:
+        """The load to be ready for one lead time ahead; None without a forecast."""
+        return None if self.plan is None else self.plan.covered * self.capacity
+
+    @property
+    def forecast_replicas(self) -> int | None:
+        """What the plan asks for; None without a forecast."""
+        return None if self.plan is None else self.plan.replicas
+
+    @property
+    def method(self) -> str:
+        """How the forecast was made; empty without one."""
+        if self.plan is None:
+            return ""
+        return f"quantile {1 - 1 / self.plan.rule.price:.3f}, hold {self.hold.total_seconds():g} s"
+
+    @property
+    def message(self) -> str:
+        """The decision in a sentence with its numbers."""
+        if self.reason is Reason.NO_DATA:
+            return "no load was seen lately; the count stays"
+        seen = f"{self.load:.1f} requests/s need {self.reactive}"
+        if self.plan is None:
+            return f"{seen}; no forecast; {self.replicas} set"
+        rule = self.plan.rule
+        return (
+            f"{seen}; up to {self.forecast_load:.1f} requests/s in {self.lead_time.total_seconds():g} s need "
+            f"{self.forecast_replicas}, kept for {self.hold.total_seconds():g} s; lately {100 * rule.late:.2f} % would "
+            f"have been late like this; {self.replicas} set"
+        )

@@ -1,0 +1,1 @@
+"""Replicas for the load to come, at the least cost that keeps late requests within what is allowed."""
