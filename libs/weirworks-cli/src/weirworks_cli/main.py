@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import click
 
-from weirworks_cli import calls, load, looks, models, runs
+from weirworks_cli import calls, load, looks, models, replay, runs
 from weirworks_cli.demo.command import demo
 
 _GROUPS = {
@@ -36,6 +36,7 @@ def main(click_context: click.Context, context: str) -> None:
     click_context.obj = context
 
 
+looks.scalers.add_command(replay.replay)
 for _commands in _GROUPS.values():
     for _command in _commands:
         main.add_command(_command)
