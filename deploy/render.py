@@ -32,6 +32,8 @@ def rendered(helm: str) -> str:
     documents = [each for each in yaml.safe_load_all(out) if each and each["kind"] not in _LEFT_OUT]
     for each in documents:
         each["metadata"].get("labels", {}).pop("app.kubernetes.io/managed-by", None)
+    crds = HERE / "helm" / "weirworks" / "crds"
+    documents = [yaml.safe_load(each.read_text("utf-8")) for each in sorted(crds.glob("*.yaml"))] + documents
     return _HEAD + yaml.safe_dump_all(documents, sort_keys=False, width=110)
 
 

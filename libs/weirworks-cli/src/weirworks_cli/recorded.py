@@ -4,6 +4,7 @@ import csv
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 _RATES = ("load", "rate", "rps", "requests_per_second")
@@ -73,7 +74,7 @@ def _regular(times: list[float], values: list[float], column: str) -> Recorded:
     distinct = sorted(set(times))
     if len(distinct) < 2:
         raise Unreadable("fewer than two times")
-    step = min(there - here for here, there in zip(distinct, distinct[1:], strict=False))
+    step = min(there - here for here, there in pairwise(distinct))
     loads = [0.0] * (round((distinct[-1] - distinct[0]) / step) + 1)
     if len(loads) > 50 * len(distinct) + 1000:
         raise Unreadable(f"times lie {step:g} s apart once, but seldom: not a series of steps")

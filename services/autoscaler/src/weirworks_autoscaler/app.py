@@ -1,7 +1,13 @@
 """Builds the autoscaler and runs its loop."""
 
+from __future__ import annotations
+
 import asyncio
+import socket
+import uuid
 from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from weirworks.autoscaler.v1 import autoscaler_service_pb2
@@ -9,6 +15,7 @@ from weirworks_observe.outbox import Outbox
 from weirworks_rpc import Server, Service, open_channel
 from weirworks_rpc.interceptors import Metrics, Tracing
 
+from weirworks_autoscaler.core.types import ScalerSpec
 from weirworks_autoscaler.instruments import Instruments
 from weirworks_autoscaler.loop import Loop
 from weirworks_autoscaler.observe import History
@@ -16,7 +23,10 @@ from weirworks_autoscaler.providers.local import LocalTarget
 from weirworks_autoscaler.providers.protocol import Target
 from weirworks_autoscaler.scaler import Scaler
 from weirworks_autoscaler.servicer import AutoscalerServicer
-from weirworks_autoscaler.settings import AutoscalerSettings, TargetSettings
+from weirworks_autoscaler.settings import AutoscalerSettings
+
+if TYPE_CHECKING:
+    from weirworks_autoscaler.controller.controller import Controller
 
 
 class AutoscalerApp:
@@ -27,6 +37,7 @@ class AutoscalerApp:
         self._stopping = asyncio.Event()
         self._instruments = Instruments(registry)
         self._scalers: list[Scaler] = []
+        self._loop: Loop | Controller | None = None
         self._outbox = (
             Outbox(settings.data_dir / "autoscaler-events", settings.telemetry, settings.event_interval)
             if settings.telemetry
@@ -41,19 +52,22 @@ class AutoscalerApp:
     async def start(self, stack: AsyncExitStack) -> None:
         """Opens the targets."""
         stack.push_async_callback(self._channel.close)
-        for target in self._settings.targets:
-            opened = await self._open(target, stack)
-            settings = self._settings
-            history = History(self._channel, target.model, settings.history, settings.metrics_lag)
-            # The newest step is between one lag and one lag and a tick old.
-            spec = target.spec(settings.metrics_lag + settings.tick / 2, settings.tick)
-            self._scalers.append(Scaler(spec, opened, history, self._outbox))
+        settings = self._settings
+        # The newest step is between one lag and one lag and a tick old.
+        lag = settings.metrics_lag + settings.tick / 2
+        if settings.provider == "kubernetes":
+            self._loop = await self._controller(stack, lag)
+            return
+        for target in settings.targets:
+            spec = target.spec(lag, settings.tick)
+            self._scalers.append(self._scaler(spec, LocalTarget(settings.scale_dir)))
+        self._loop = Loop(self._scalers, settings.tick, self._instruments)
 
     async def serve(self) -> None:
         """Decides and sends events until `stop`."""
-        loop = Loop(self._scalers, self._settings.tick, self._instruments)
+        assert self._loop is not None
         async with asyncio.TaskGroup() as group:
-            deciding = group.create_task(loop.run())
+            deciding = group.create_task(self._loop.run())
             if self._outbox is not None:
                 group.create_task(self._outbox.run())
             await self._stopping.wait()
@@ -65,12 +79,28 @@ class AutoscalerApp:
         """Ends `serve`."""
         self._stopping.set()
 
-    async def _open(self, target: TargetSettings, stack: AsyncExitStack) -> Target:
-        if self._settings.provider == "local":
-            return LocalTarget(self._settings.scale_dir)
+    def _scaler(self, spec: ScalerSpec, target: Target) -> Scaler:
+        settings = self._settings
+        history = History(self._channel, spec.model, settings.history, settings.metrics_lag)
+        return Scaler(spec, target, history, self._outbox)
+
+    async def _controller(self, stack: AsyncExitStack, lag: timedelta) -> Controller:
         # Imported here: the client takes 50 MB and a second, which a laptop need not pay.
+        from weirworks_autoscaler.controller.cluster import Cluster
+        from weirworks_autoscaler.controller.controller import Controller
+        from weirworks_autoscaler.controller.election import Election
+        from weirworks_autoscaler.controller.resource import Resource
         from weirworks_autoscaler.providers.kubernetes import DeploymentTarget, open_api
 
+        settings = self._settings
         api = await open_api()
         stack.push_async_callback(api.close)
-        return DeploymentTarget(api, target.namespace, target.deployment)
+        identity = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+        duration = settings.lease_duration
+        election = Election(api, settings.lease_namespace, settings.lease_name, identity, duration, duration / 7.5)
+
+        def make(resource: Resource) -> Scaler:
+            return self._scaler(resource.spec, DeploymentTarget(api, resource.namespace, resource.target))
+
+        cluster = Cluster(api, settings.namespace, identity)
+        return Controller(cluster, election, make, self._scalers, settings.tick, lag, self._instruments)

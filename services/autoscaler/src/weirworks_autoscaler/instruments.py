@@ -14,5 +14,11 @@ class Instruments:
         self.replicas = Gauge("weirworks_autoscaler_replicas", "Replicas wanted.", labels, registry=registry)
         self.load = Gauge("weirworks_autoscaler_load", "Requests per second seen.", labels, registry=registry)
         self.forecast = Gauge(
-            "weirworks_autoscaler_forecast", "Upper forecast within the lead time.", labels, registry=registry
+            "weirworks_autoscaler_forecast", "Load prepared for, one lead time ahead.", labels, registry=registry
+        )
+        self.late = Gauge(
+            "weirworks_autoscaler_late_ratio",
+            "Share of past requests that the rule in force would have made late.",
+            labels,
+            registry=registry,
         )

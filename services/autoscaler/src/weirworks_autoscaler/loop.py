@@ -9,7 +9,8 @@ import grpc
 
 from weirworks_autoscaler.instruments import Instruments
 from weirworks_autoscaler.providers.protocol import TargetUnavailable
-from weirworks_autoscaler.scaler import Entry, Scaler
+from weirworks_autoscaler.reporting import report
+from weirworks_autoscaler.scaler import Scaler
 
 log = logging.getLogger(__name__)
 
@@ -45,25 +46,4 @@ class Loop:
             log.warning("target unavailable", extra={"scaler": name, "why": str(error)})
             self._instruments.decisions.labels(name, "TargetUnavailable").inc()
             return
-        self._report(name, entry)
-
-    def _report(self, name: str, entry: Entry) -> None:
-        decision = entry.decision
-        self._instruments.decisions.labels(name, decision.reason).inc()
-        self._instruments.replicas.labels(name).set(decision.replicas)
-        self._instruments.load.labels(name).set(decision.load)
-        if decision.forecast_load is not None:
-            self._instruments.forecast.labels(name).set(decision.forecast_load)
-        if decision.replicas != decision.from_replicas:
-            log.info(
-                "scaled",
-                extra={
-                    "scaler": name,
-                    "from": decision.from_replicas,
-                    "to": decision.replicas,
-                    "reason": decision.reason,
-                    "load": round(decision.load, 2),
-                    "reactive": decision.reactive,
-                    "forecast": decision.forecast_replicas,
-                },
-            )
+        report(self._instruments, name, entry.decision)

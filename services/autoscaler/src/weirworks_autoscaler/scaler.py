@@ -47,18 +47,29 @@ class Scaler:
 
     async def tick(self, now: datetime) -> Entry:
         """Looks, decides, acts and remembers. Raises TargetUnavailable."""
+        await self.look()
+        return await self.act(await self.decide(now), now)
+
+    async def look(self) -> Size:
+        """The target's size. Raises TargetUnavailable."""
         self.size = await self.target.size()
+        return self.size
+
+    async def decide(self, now: datetime) -> Decision:
+        """The decision on what is known of the load and of the target."""
         seen = Observation(self.history.loads(), self.history.step, self.history.until, self.size.replicas)
         if self.memory.until is None and len(seen.loads) > _MANY:
             # Days of history take seconds to learn from; the loop has other scalers.
-            memory, decision = await asyncio.to_thread(decide, self.spec, self.memory, seen, now)
+            self.memory, decision = await asyncio.to_thread(decide, self.spec, self.memory, seen, now)
         else:
-            memory, decision = decide(self.spec, self.memory, seen, now)
+            self.memory, decision = decide(self.spec, self.memory, seen, now)
+        return decision
+
+    async def act(self, decision: Decision, now: datetime) -> Entry:
+        """Resizes where the decision asks for it, and remembers it. Raises TargetUnavailable."""
         if decision.replicas != self.size.replicas:
             await self.target.resize(decision.replicas)
             self._tell(decision, now)
-        # Only what was carried out is remembered.
-        self.memory = memory
         entry = Entry(now, decision)
         changed = decision.replicas != decision.from_replicas
         if changed or self.last is None or self.last.decision.reason is not decision.reason:

@@ -18,8 +18,6 @@ class TargetSettings(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
     model: str = "*"
-    namespace: str = "default"
-    deployment: str = "inference"
     min_replicas: int = Field(1, ge=1)
     max_replicas: int = Field(10, ge=1)
     capacity: float = Field(100.0, gt=0)
@@ -38,7 +36,7 @@ class TargetSettings(BaseModel):
 
     def spec(self, lag: timedelta, interval: timedelta) -> ScalerSpec:
         """The same for the decision, that comes every `interval` and sees loads that are `lag` old."""
-        return ScalerSpec(**self.model_dump(exclude={"namespace", "deployment"}), lag=lag, interval=interval)
+        return ScalerSpec(**self.model_dump(), lag=lag, interval=interval)
 
 
 class AutoscalerSettings(ServiceSettings):
@@ -49,13 +47,21 @@ class AutoscalerSettings(ServiceSettings):
     )
 
     provider: Literal["local", "kubernetes"] = Field(
-        "local", description="What resizes: the processes of `weir up`, or Deployments through the Kubernetes API."
+        "local",
+        description="What is resized: the processes of `weir up`, or the targets of the InferenceScalers of a cluster.",
     )
     scale_dir: Path = Field(
         Path("weirworks-data/replicas"), description="Folder that the local supervisor shares: sizes in, addresses out."
     )
     targets: list[TargetSettings] = Field(
-        [TargetSettings(name="inference")], description="Targets as a JSON list; see the README for their fields."
+        [TargetSettings(name="inference")],
+        description="Targets of the provider local, as a JSON list; see the README for their fields.",
+    )
+    namespace: str = Field("", description="Namespace whose InferenceScalers count; empty for all.")
+    lease_namespace: str = Field("default", description="Namespace of the Lease that elects a leader.")
+    lease_name: str = Field("weirworks-autoscaler", description="Name of that Lease.")
+    lease_duration: timedelta = Field(
+        timedelta(seconds=15), ge=timedelta(seconds=1), description="Time after which a silent leader is replaced."
     )
     tick: timedelta = Field(timedelta(seconds=15), description="Time between decisions.")
     metrics_lag: timedelta = Field(

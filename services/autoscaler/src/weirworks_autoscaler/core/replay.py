@@ -137,4 +137,3 @@ def replay(spec: ScalerSpec, loads: Loads, step: timedelta, start: datetime) -> 
             )
         )
     return Replay(ticks, deployment.billed * seconds / 3600)
-

@@ -1,4 +1,4 @@
-"""Resizes a Deployment: reads and patches its `/scale` and nothing else."""
+"""Resizes a Deployment: reads it, and writes its `/scale` and nothing else."""
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -7,8 +7,12 @@ from kubernetes.aio.config import ConfigException
 
 from weirworks_autoscaler.providers.protocol import Size, TargetUnavailable
 
-_TIMEOUT = 5.0
-_FIELD_MANAGER = "weirworks-autoscaler"
+TIMEOUT = 5.0
+FIELD_MANAGER = "weirworks-autoscaler"
+# Status updates of the Deployment change its version too; only a count that somebody else set ends the attempts.
+_ATTEMPTS = 5
+_REASONS = {401: "Unauthenticated", 403: "Forbidden", 404: "TargetNotFound", 409: "ConflictingWrite", 422: "Refused"}
+ERRORS = (TimeoutError, ApiException, aiohttp.ClientError, OSError)
 
 
 async def open_api() -> client.ApiClient:
@@ -29,6 +33,7 @@ class DeploymentTarget:
         self._namespace = namespace
         self._name = name
         self._version = ""
+        self._replicas = 0
 
     @property
     def label(self) -> str:
@@ -36,33 +41,50 @@ class DeploymentTarget:
 
     async def size(self) -> Size:
         try:
-            scale = await self._apps.read_namespaced_deployment_scale(
-                self._name, self._namespace, _request_timeout=_TIMEOUT
-            )
-        except (TimeoutError, ApiException, aiohttp.ClientError) as error:
-            raise TargetUnavailable(f"scale of {self.label} cannot be read: {_why(error)}") from error
-        self._version = (scale.metadata and scale.metadata.resource_version) or ""
-        replicas = (scale.spec and scale.spec.replicas) or 0
-        return Size(replicas, scale.status.replicas if scale.status else 0)
+            found = await self._apps.read_namespaced_deployment(self._name, self._namespace, _request_timeout=TIMEOUT)
+        except ERRORS as error:
+            raise unavailable(f"{self.label} cannot be read", error) from error
+        self._version = (found.metadata and found.metadata.resource_version) or ""
+        # A Deployment without a count has one replica.
+        count = found.spec.replicas
+        self._replicas = 1 if count is None else count
+        ready = (found.status and found.status.ready_replicas) or 0
+        labels = found.spec.selector.match_labels or {}
+        return Size(self._replicas, ready, ",".join(f"{key}={value}" for key, value in sorted(labels.items())))
 
     async def resize(self, replicas: int) -> None:
+        seen = self._replicas
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                await self._write(replicas)
+            except ERRORS as error:
+                if attempt == _ATTEMPTS or not (isinstance(error, ApiException) and error.status == 409):
+                    raise unavailable(f"scale of {self.label} cannot be written", error) from error
+            else:
+                return
+            await self.size()
+            if self._replicas != seen:
+                message = f"{self.label} was set to {self._replicas} by somebody else"
+                raise TargetUnavailable(f"scale of {message}: HTTP 409", _REASONS[409])
+
+    async def _write(self, replicas: int) -> None:
         # With the version that was read, the API refuses the patch when somebody else wrote since.
         body = {"metadata": {"resourceVersion": self._version}, "spec": {"replicas": replicas}}
-        try:
-            await self._apps.patch_namespaced_deployment_scale(
-                self._name,
-                self._namespace,
-                body,
-                field_manager=_FIELD_MANAGER,
-                _content_type="application/merge-patch+json",
-                _request_timeout=_TIMEOUT,
-            )
-        except (TimeoutError, ApiException, aiohttp.ClientError) as error:
-            raise TargetUnavailable(f"scale of {self.label} cannot be written: {_why(error)}") from error
+        await self._apps.patch_namespaced_deployment_scale(
+            self._name,
+            self._namespace,
+            body,
+            field_manager=FIELD_MANAGER,
+            _content_type="application/merge-patch+json",
+            _request_timeout=TIMEOUT,
+        )
 
     async def close(self) -> None:
         return
 
 
-def _why(error: Exception) -> str:
-    return f"HTTP {error.status}" if isinstance(error, ApiException) else type(error).__name__
+def unavailable(what: str, error: Exception) -> TargetUnavailable:
+    """The same without the driver's words."""
+    if isinstance(error, ApiException):
+        return TargetUnavailable(f"{what}: HTTP {error.status}", _REASONS.get(error.status, "ApiError"))
+    return TargetUnavailable(f"{what}: {type(error).__name__}")

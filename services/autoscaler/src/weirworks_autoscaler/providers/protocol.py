@@ -6,14 +6,21 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Replicas wanted now, and those that there are."""
+    """Replicas wanted now, and those that are ready."""
 
     replicas: int
     ready: int
+    # How the target's pods are found; empty where there are none.
+    selector: str = ""
 
 
 class TargetUnavailable(Exception):
     """The target cannot be read or written now; the next tick tries again. The text is for logs."""
+
+    def __init__(self, message: str, reason: str = "Unreachable") -> None:
+        super().__init__(message)
+        # One CamelCase word.
+        self.reason = reason
 
 
 class Target(Protocol):

@@ -1,0 +1,1 @@
+"""InferenceScaler resources of a cluster, reconciled."""
