@@ -13,7 +13,7 @@ async def test_load_resizes_the_target_and_everything_says_so(stage: Scene) -> N
     await stage.until(lambda: bool(stage.events("SuccessfulRescale")))
     assert "requests/s" in stage.events("SuccessfulRescale")[0]
     header, row = stage.kubectl("get", "isc").strip().splitlines()
-    assert header.split() == "NAME TARGET LOAD FORECAST MIN MAX REPLICAS DESIRED READY REASON AGE".split()
+    assert header.split() == [*"NAME TARGET LOAD FORECAST MIN MAX REPLICAS DESIRED READY REASON AGE".split(" ")]
     assert row.split()[:2] == ["chat", "deployment/inference"]
     assert "/10 rps" in row
     kinds = {each["type"] for each in stage.status()["conditions"]}
@@ -86,9 +86,11 @@ async def test_a_scaler_that_is_deleted_leaves_the_deployment(stage: Scene) -> N
     stage.start()
     await stage.until(lambda: stage.replicas() >= 4)
     stage.kubectl("delete", "isc", "chat")
+    stage.scaler("other", "elsewhere")
+    # Who reports on the new one has seen that the old one is gone.
+    await stage.until(lambda: stage.condition("AbleToScale", "other") == ("False", "TargetNotFound"))
     stage.telemetry.load = 0.0
     stage.kubectl("scale", "deployment", "inference", "--replicas=6")
-    stage.scaler("other", "elsewhere")
-    # The controller has come past: it reports on the other one.
-    await stage.until(lambda: stage.condition("AbleToScale", "other") == ("False", "TargetNotFound"))
+    stage.kubectl("patch", "isc", "other", "--type=merge", "-p", '{"spec":{"maxReplicas":5}}')
+    await stage.until(lambda: stage.status("other")["observedGeneration"] == 2)
     assert stage.replicas() == 6

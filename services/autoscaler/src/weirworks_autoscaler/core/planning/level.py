@@ -13,6 +13,8 @@ _WINDOWS = (60.0, 240.0, 900.0, 3600.0, 14400.0)
 _SMOOTH = 8
 # Weight that is left to a bin after as many bins: 20,000, three and a half days of 15 s.
 _FORGET = 0.99995
+# How little the first weights are believed in.
+_UNSURE = 0.01
 # Forgetting blows up what the data do not speak about; beyond this nothing is forgotten.
 _MOST_UNSURE = 1e3
 _FORGET_EVERY = 20
@@ -36,7 +38,7 @@ class Level:
         self._averages = self._features[1:-1]
         self._weights: Floats = np.zeros(size)
         self._weights[[1, 2, 3]] = 0.4, 0.4, 0.2
-        self._unsure: Floats = np.eye(size)
+        self._unsure: Floats = _UNSURE * np.eye(size)
         self._lead = workload.lead
         self._season = round(max(workload.seasons_s) / workload.bin_s) if workload.seasons_s else 0
         # Sums of need up to each bin of the last season, as a ring: any window's mean is one subtraction.

@@ -18,11 +18,15 @@ class Need:
     def __init__(self, workload: Workload) -> None:
         width = max(1, round((workload.service_s + workload.tolerance_s) / workload.step_s))
         self._per_load = 1.0 / (width * workload.capacity)
-        self._tail: Floats = np.zeros(width)
+        self._width = width
+        # The loads of the last `width` steps; before the first, the same is taken to have come.
+        self._tail: Floats | None = None
 
     def of(self, loads: Floats) -> Floats:
         """Need at each of the newest steps, from requests per second of those steps."""
-        width = len(self._tail)
+        width = self._width
+        if self._tail is None:
+            self._tail = np.full(width, loads[0])
         joined = np.concatenate((self._tail, loads))
         sums = np.add.accumulate(joined)
         self._tail = joined[-width:]

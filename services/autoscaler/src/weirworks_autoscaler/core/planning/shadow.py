@@ -21,8 +21,8 @@ _EVERY_S = 300.0
 _HALF_LIFE_S = 36 * 3600.0
 # The first minutes say nothing: everybody starts with the replicas that happened to be there.
 _SETTLING_S = 240.0
-# Prior: a candidate of price p lets 0.06 / p of the work be late, as sure as an hour of this target's work.
-_PRIOR_LATE, _PRIOR_S = 0.06, 3600.0
+# Prior: a candidate of price p lets 0.1 / p of the work be late, as sure as an hour of this target's work.
+_PRIOR_LATE, _PRIOR_S = 0.1, 3600.0
 # What a replica-second of late work beyond the objective is worth at most, in replica-seconds.
 _MOST_WORTH = 300.0
 # Another candidate must be cheaper by this share.
