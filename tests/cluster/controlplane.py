@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,15 +45,10 @@ def binary() -> Path:
         text=True,
     )
     version = listed.stdout.strip()
-    minor = version.split(".")[1]
     # An API server without a version refuses to start.
-    stamps = [
-        f"-X {package}/pkg/version.{name}={value}"
-        if package == "k8s.io/client-go"
-        else f"-X {package}/version.{name}={value}"
-        for package in ("k8s.io/component-base", "k8s.io/client-go")
-        for name, value in (("gitVersion", version), ("gitMajor", "1"), ("gitMinor", minor))
-    ]
+    known = {"gitVersion": version, "gitMajor": "1", "gitMinor": version.split(".")[1]}
+    places = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    stamps = [f"-X {place}.{name}={value}" for place in places for name, value in known.items()]
     command = [
         "go",
         "build",
@@ -96,52 +91,64 @@ class ControlPlane:
         )
         tokens.chmod(0o600)
         store = f"http://127.0.0.1:{etcd}"
+        ours = f"http://127.0.0.1:{peer}"
         self.start(
             "etcd",
-            ["--data-dir", str(self.folder / "etcd"), "--unsafe-no-fsync", "--log-level", "warn"]
-            + ["--listen-client-urls", store, "--advertise-client-urls", store]
-            + ["--listen-peer-urls", f"http://127.0.0.1:{peer}"]
-            + ["--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}"]
-            + ["--initial-cluster", f"default=http://127.0.0.1:{peer}"],
+            {
+                "data-dir": self.folder / "etcd",
+                "unsafe-no-fsync": "true",
+                "log-level": "warn",
+                "listen-client-urls": store,
+                "advertise-client-urls": store,
+                "listen-peer-urls": ours,
+                "initial-advertise-peer-urls": ours,
+                "initial-cluster": f"default={ours}",
+            },
         )
-        port = self.url.rsplit(":", 1)[1]
         self.start(
             "kube-apiserver",
-            ["--etcd-servers", store, "--bind-address", "127.0.0.1", "--secure-port", port]
-            + ["--cert-dir", str(self.folder / "pki"), "--endpoint-reconciler-type", "none"]
-            + ["--service-cluster-ip-range", "192.0.2.0/24", "--authorization-mode", "RBAC"]
-            + ["--token-auth-file", str(tokens), "--service-account-issuer", "https://kubernetes.default.svc"]
-            + ["--service-account-key-file", str(key), "--service-account-signing-key-file", str(key)]
-            # An address for its own Service; nothing ever connects to it (RFC 5737).
-            + ["--advertise-address", "198.51.100.1"],
+            {
+                "etcd-servers": store,
+                "bind-address": "127.0.0.1",
+                "secure-port": self.url.rsplit(":", 1)[1],
+                "cert-dir": self.folder / "pki",
+                "endpoint-reconciler-type": "none",
+                "service-cluster-ip-range": "192.0.2.0/24",
+                "authorization-mode": "RBAC",
+                "token-auth-file": tokens,
+                "service-account-issuer": "https://kubernetes.default.svc",
+                "service-account-key-file": key,
+                "service-account-signing-key-file": key,
+                # An address for its own Service; nothing ever connects to it (RFC 5737).
+                "advertise-address": "198.51.100.1",
+            },
         )
         self._await("kube-apiserver", lambda: self._get("/readyz", "admin"))
         self.config("admin", self.kubeconfig)
         controllers = self.config("controllers", self.folder / "controllers.kubeconfig")
         scheduler = self.config("scheduler", self.folder / "scheduler.kubeconfig")
-        shared = ["--bind-address", "127.0.0.1", "--leader-elect=false"]
+        shared = {"bind-address": "127.0.0.1", "leader-elect": "false"}
         self.start(
             "kube-controller-manager",
-            [
-                *shared,
-                "--secure-port",
-                str(free_port()),
-                "--kubeconfig",
-                controllers,
-                "--use-service-account-credentials",
-            ]
-            + ["--service-account-private-key-file", str(key), "--root-ca-file", str(self.folder / "pki/apiserver.crt")]
-            # No node reports here, so nobody may find nodes to be lost.
-            + ["--controllers", "*,-node-lifecycle-controller,-cloud-node-lifecycle-controller"],
+            {
+                **shared,
+                "secure-port": free_port(),
+                "kubeconfig": controllers,
+                "use-service-account-credentials": "true",
+                "service-account-private-key-file": key,
+                "root-ca-file": self.folder / "pki/apiserver.crt",
+                # No node reports here, so nobody may find nodes to be lost.
+                "controllers": "*,-node-lifecycle-controller,-cloud-node-lifecycle-controller",
+            },
         )
-        self.start("kube-scheduler", [*shared, "--secure-port", str(free_port()), "--kubeconfig", scheduler])
+        self.start("kube-scheduler", {**shared, "secure-port": free_port(), "kubeconfig": scheduler})
         path = "/api/v1/namespaces/default/serviceaccounts/default"
         self._await("kube-controller-manager", lambda: self._get(path, "admin"))
 
-    def start(self, name: str, arguments: list[str] | None = None) -> None:
-        """Starts a part, again with the arguments that it had."""
-        if arguments is not None:
-            self._commands[name] = [str(self.part), name, *arguments]
+    def start(self, name: str, flags: Mapping[str, object] | None = None) -> None:
+        """Starts a part; without flags with those that it had."""
+        if flags is not None:
+            self._commands[name] = [str(self.part), name, *(f"--{flag}={value}" for flag, value in flags.items())]
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 self._commands[name], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.folder

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-_PATH = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale"
+_DEPLOYMENT = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
+_SCALE = f"{_DEPLOYMENT}/scale"
 
 
 @dataclass(slots=True)
@@ -21,7 +22,7 @@ class FakeKubernetes:
     url: str = ""
 
     async def handle(self, request: web.Request) -> web.Response:
-        """GET and PATCH of `/scale`; anything else is refused, as least privilege would."""
+        """GET of a Deployment and PATCH of its `/scale`; anything else is refused, as least privilege would."""
         self.requests.append((request.method, request.path, request.content_type))
         if self.fail_with:
             return web.json_response({"kind": "Status", "code": self.fail_with}, status=self.fail_with)
@@ -34,7 +35,23 @@ class FakeKubernetes:
                 return web.json_response({"kind": "Status", "code": 409}, status=409)
             self.replicas[key] = body["spec"]["replicas"]
             self.version += 1
-        return web.json_response(self._scale(key))
+            return web.json_response(self._scale(key))
+        return web.json_response(self._deployment(key))
+
+    def _deployment(self, key: tuple[str, str]) -> dict[str, object]:
+        count = self.replicas[key]
+        labels = {"app": key[1]}
+        return {
+            "kind": "Deployment",
+            "apiVersion": "apps/v1",
+            "metadata": {"namespace": key[0], "name": key[1], "resourceVersion": str(self.version)},
+            "spec": {
+                "replicas": count,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main"}]}},
+            },
+            "status": {"replicas": count, "readyReplicas": count},
+        }
 
     def _scale(self, key: tuple[str, str]) -> dict[str, object]:
         count = self.replicas[key]
@@ -52,7 +69,7 @@ async def fake_kubernetes(replicas: dict[tuple[str, str], int]) -> AsyncIterator
     """Serves on a free loopback port."""
     fake = FakeKubernetes(replicas)
     application = web.Application()
-    application.add_routes([web.get(_PATH, fake.handle), web.patch(_PATH, fake.handle)])
+    application.add_routes([web.get(_DEPLOYMENT, fake.handle), web.patch(_SCALE, fake.handle)])
     runner = web.AppRunner(application)
     await runner.setup()
     try:

@@ -178,22 +178,34 @@ async def deployment(kubernetes: FakeKubernetes) -> AsyncIterator[DeploymentTarg
 async def test_a_deployment_is_resized_through_its_scale_alone(
     deployment: DeploymentTarget, kubernetes: FakeKubernetes
 ) -> None:
-    assert await deployment.size() == Size(2, 2)
+    assert await deployment.size() == Size(2, 2, "app=inference")
     await deployment.resize(5)
     assert kubernetes.replicas[KEY] == 5
     assert [(method, kind) for method, _, kind in kubernetes.requests] == [
         ("GET", "application/json"),
         ("PATCH", "application/merge-patch+json"),
     ]
-    assert {path for _, path, _ in kubernetes.requests} == {"/apis/apps/v1/namespaces/prod/deployments/inference/scale"}
+    path = "/apis/apps/v1/namespaces/prod/deployments/inference"
+    assert [path for _, path, _ in kubernetes.requests] == [path, f"{path}/scale"]
 
 
 async def test_a_second_writer_is_not_overwritten(deployment: DeploymentTarget, kubernetes: FakeKubernetes) -> None:
     await deployment.size()
     kubernetes.version += 1
-    with pytest.raises(TargetUnavailable, match="409"):
+    kubernetes.replicas[KEY] = 3
+    with pytest.raises(TargetUnavailable, match="409") as caught:
         await deployment.resize(5)
-    assert kubernetes.replicas[KEY] == 2
+    assert caught.value.reason == "ConflictingWrite"
+    assert kubernetes.replicas[KEY] == 3
+
+
+async def test_a_write_of_something_else_is_no_second_writer(
+    deployment: DeploymentTarget, kubernetes: FakeKubernetes
+) -> None:
+    await deployment.size()
+    kubernetes.version += 1
+    await deployment.resize(5)
+    assert kubernetes.replicas[KEY] == 5
 
 
 @pytest.mark.parametrize("status", [403, 404, 500, 503])

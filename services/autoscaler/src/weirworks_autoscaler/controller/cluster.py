@@ -31,9 +31,7 @@ class Cluster:
     async def watch(self, version: str, seconds: int) -> AsyncIterator[tuple[str, Item]]:
         """Changes since `version`, for at most so long: (ADDED, MODIFIED or DELETED, item)."""
         async with watch.Watch() as changes:  # type: ignore[no-untyped-call]
-            stream = changes.stream(
-                self._listing(), *self._where(), resource_version=version, timeout_seconds=seconds
-            )
+            stream = changes.stream(self._listing(), *self._where(), resource_version=version, timeout_seconds=seconds)
             async for event in stream:
                 if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
                     yield event["type"], event["raw_object"]

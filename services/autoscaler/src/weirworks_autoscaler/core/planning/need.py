@@ -25,6 +25,8 @@ class Need:
     def of(self, loads: Floats) -> Floats:
         """Need at each of the newest steps, from requests per second of those steps."""
         width = self._width
+        if not len(loads):
+            return loads
         if self._tail is None:
             self._tail = np.full(width, loads[0])
         joined = np.concatenate((self._tail, loads))
