@@ -108,7 +108,8 @@ test: setup models ## Run all tests
 	$(call say,unit and component tests)
 	@$(PYTEST) $(UNIT) tests/repository
 	@if [ -z "$(S)" ]; then printf '==> %s\n' 'interop, chart and fuzz tests'; $(PYTEST) tests/interop tests/deploy tests/fuzz tests/gpu; \
-	 printf '==> %s\n' 'system tests'; $(PYTEST) tests/system; fi
+	 printf '==> %s\n' 'tests on a real Kubernetes control plane; without its binary, 7 minutes to build it'; \
+	 $(PYTEST) tests/cluster; printf '==> %s\n' 'system tests'; $(PYTEST) tests/system; fi
 
 bench: setup models ## Measure CPU time per request: make bench ONLY=inference JSON=out.json PEER=name=host:port@pid
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(if $(PEER),--peer $(PEER))
