@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from weirworks_autoscaler.core.planning.level import Level
 from weirworks_autoscaler.core.planning.need import Need
 from weirworks_autoscaler.core.planning.planner import Planner
-from weirworks_autoscaler.core.planning.shadow import HOLDS_S, PRICES, Shadow
+from weirworks_autoscaler.core.planning.shadow import HOLDS, PRICES, Shadow
 from weirworks_autoscaler.core.planning.spread import Spread
 from weirworks_autoscaler.core.planning.workload import Workload
 
@@ -156,7 +156,7 @@ def test_the_shadow_counts_what_a_queue_would_count(service: int, tolerance: int
     # The first block is for settling, and does not count.
     expected = late(workload, loads[:whole], np.full(whole, 5))
     first = 300 // service * service - tolerance
-    counted = shadow._late[price * len(HOLDS_S)]
+    counted = shadow._late[price * len(HOLDS)]
     fade = 0.5 ** (300 / (36 * HOUR))
     assert counted == pytest.approx(expected[max(0, first) :].sum(), rel=3 * (1 - fade) + 1e-9, abs=1e-6)
 

@@ -12,8 +12,8 @@ Counts = NDArray[np.int64]
 
 # What a replica-second of late work may cost, in replica-seconds: with 40, need is covered in 39 of 40 seconds.
 PRICES: Floats = np.geomspace(2.5, 1500.0, 16)
-# For how long what was once needed is kept, seconds.
-HOLDS_S = (90.0, 300.0, 900.0)
+# For how long what was once needed is kept, in cold starts: how long it would take to be back is what counts.
+HOLDS = (1.5, 5.0, 15.0)
 # The rule before anything is known.
 _FIRST = (7, 1)
 # Candidates are compared this often, on outcomes that count half after as long.
@@ -57,7 +57,8 @@ class Shadow:
         self._tolerance = int(workload.tolerance_s // step)
         self._steps = workload.steps
         self._cold = int(workload.cold_start_s // workload.bin_s)
-        holds = [int(hold // workload.bin_s) for hold in HOLDS_S]
+        self._holds_s = [hold * max(workload.cold_start_s, workload.bin_s) for hold in HOLDS]
+        holds = [int(hold // workload.bin_s) for hold in self._holds_s]
         self._holds = holds
         self._every = max(1, round(_EVERY_S / workload.bin_s))
         # A decision that knows a bin is made, and counts, this many bins after it.
@@ -86,11 +87,11 @@ class Shadow:
     @property
     def price(self) -> int:
         """Which of the prices is in force."""
-        return self.chosen // len(HOLDS_S)
+        return self.chosen // len(HOLDS)
 
     def held(self) -> int:
         """The count by the rule in force: the highest need that it wanted within its hold."""
-        price, hold = divmod(self.chosen, len(HOLDS_S))
+        price, hold = divmod(self.chosen, len(HOLDS))
         return int(np.maximum.reduce(self._raw[max(0, self._end - self._holds[hold] - 1) : self._end, price]))
 
     def see(self, raw: Counts, work: Floats) -> None:
@@ -172,7 +173,7 @@ class Shadow:
 
     def _shares(self) -> Floats:
         prior = self._mean * _PRIOR_S
-        late = self._late + np.repeat(_PRIOR_LATE / PRICES, len(HOLDS_S)) * prior
+        late = self._late + np.repeat(_PRIOR_LATE / PRICES, len(HOLDS)) * prior
         return late / max(self._served + prior, 1e-12)
 
     def _choose(self) -> None:
@@ -189,9 +190,9 @@ class Shadow:
         self.rule = self._describe(shares)
 
     def _describe(self, shares: Floats) -> Rule:
-        price, hold = divmod(self.chosen, len(HOLDS_S))
+        price, hold = divmod(self.chosen, len(HOLDS))
         replicas = float(self._cost[self.chosen]) / self._billed if self._billed else 0.0
-        return Rule(float(PRICES[price]), HOLDS_S[hold], float(shares[self.chosen]), replicas)
+        return Rule(float(PRICES[price]), self._holds_s[hold], float(shares[self.chosen]), replicas)
 
 
 def _sliding(values: Counts, width: int, extreme: np.ufunc) -> Counts:
