@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import onnxruntime
 
 from tests.bench.calls import ROOT, measure_calls
 from tests.bench.pictures import picture_seconds
+from tests.bench.scaling import measure_decisions
 from tests.bench.serving import Target, measure
 
-PARTS = ("inference", "calls")
+PARTS = ("inference", "calls", "scaling")
 
 
 def main() -> int:
@@ -41,6 +43,12 @@ def main() -> int:
         _print_serving(figures, [peer.name for peer in peers])
     if arguments.only in (None, "calls"):
         figures["calls"] = _print_calls(arguments.rounds)
+    if arguments.only in (None, "scaling"):
+        cost = measure_decisions()
+        figures["scaling"] = asdict(cost)
+        print(f"\ndecisions: {cost.week_seconds:.1f} s of CPU for a week every 15 s, ", end="")
+        print(f"{cost.hundred_milliseconds:.1f} ms for one decision of 100 targets, ", end="")
+        print(f"{cost.target_bytes / 2**20:.2f} MiB a target")
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
