@@ -69,7 +69,7 @@ def test_a_replay_says_what_forecasts_change(tmp_path: Path) -> None:
     assert said["forecasting"]["lateRatio"] < 0.01
     assert said["forecasting"]["replicaHours"] < said["no forecasting"]["replicaHours"]
     assert picture.read_bytes().startswith(b"\x89PNG")
-    rows = list(csv.DictReader(table.open()))
+    rows = list(csv.DictReader(table.read_text().splitlines()))
     assert len(rows) == 2 * 24 * 60
     assert {row["reason"] for row in rows} <= {"Forecast", "Load", "Steady", "AtMaximum", "AtMinimum"}
 

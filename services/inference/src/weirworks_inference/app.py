@@ -36,9 +36,9 @@ from weirworks_inference.registry_servicer import RegistryServicer
 from weirworks_inference.repository import Repository
 from weirworks_inference.residents import Residents, Rules
 from weirworks_inference.runtime.genai import GenaiRuntime
-from weirworks_inference.runtime.onnx import OnnxRuntime
 from weirworks_inference.runtime.optimized import OptimizedGraphs
 from weirworks_inference.runtime.options import Defaults
+from weirworks_inference.runtime.protocol import Runtime
 from weirworks_inference.settings import InferenceSettings
 from weirworks_inference.shelf import Shelf
 
@@ -94,9 +94,16 @@ class InferenceApp:
         budget = Size(
             settings.host_budget or round(memory_limit() * _MODELS_SHARE), settings.device_budget or _UNLIMITED
         )
+
+        def open_runtime() -> Runtime:
+            # Imported at the first load, on its thread: it is a tenth of what a start would take.
+            from weirworks_inference.runtime.onnx import OnnxRuntime
+
+            return OnnxRuntime(defaults, self._graphs)
+
         return Residents(
             shelf,
-            Loader(OnnxRuntime(defaults, self._graphs), GenaiRuntime(defaults)),
+            Loader(open_runtime, GenaiRuntime(defaults)),
             Rules(budget, settings.idle_unload.total_seconds()),
             self._instruments,
             self._registered,

@@ -3,9 +3,11 @@
 Loads have a thread of their own, one at a time, so that models in memory go on answering meanwhile.
 """
 
+import functools
 import hashlib
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,10 +49,14 @@ class Read:
 class Loader:
     """Loads from disk with one runtime for tensors and one for token streams."""
 
-    def __init__(self, runtime: Runtime, generators: GeneratorRuntime) -> None:
-        self._runtime = runtime
+    def __init__(self, open_runtime: Callable[[], Runtime], generators: GeneratorRuntime) -> None:
+        self._open_runtime = open_runtime
         self._generators = generators
         self._digests: dict[tuple[str, int, int], str] = {}
+
+    @functools.cached_property
+    def _runtime(self) -> Runtime:
+        return self._open_runtime()
 
     def inspect(self, folder: Path) -> Source:
         """Card and checksum. Raises LoadFailed."""

@@ -72,7 +72,7 @@ class House:
             self.charged += seconds
 
         shelf = Shelf(Repository(self.folder), lambda name: self.registered.get(name, {}))
-        loader = Loader(self.runtime, self.runtime)  # type: ignore[arg-type]
+        loader = Loader(lambda: self.runtime, self.runtime)  # type: ignore[arg-type]
         return Residents(
             shelf,
             loader,

@@ -13,8 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import onnxruntime
-
 from weirworks_inference.runtime.options import Defaults
 from weirworks_inference.runtime.protocol import LoadFailed, Source
 
@@ -37,6 +35,9 @@ class OptimizedGraphs:
         """The optimised file; None where the original must be loaded. Raises LoadFailed."""
         if not self._isolate or not _is_whole(source.graph):
             return None
+        # Not before the first load: a start would take a tenth longer.
+        import onnxruntime
+
         key = hashlib.sha256(json.dumps([source.digest, onnxruntime.__version__, *self._machine]).encode())
         target = self.folder / f"{source.folder.parent.name}-{key.hexdigest()[:24]}.onnx"
         if not target.exists():

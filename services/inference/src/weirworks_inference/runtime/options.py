@@ -1,13 +1,16 @@
 """ONNX Runtime's options of one model: what its card says, then what the service's settings say."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import onnxruntime
+from typing import TYPE_CHECKING, Any
 
 from weirworks_inference.core.types import SessionCard
 from weirworks_inference.runtime.protocol import PROVIDERS, Placement
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,9 @@ def provider_options(placement: Placement, defaults: Defaults, cache: str) -> li
 
 def session_options(card: SessionCard, defaults: Defaults, *, optimized: bool) -> onnxruntime.SessionOptions:
     """Options of a session; `optimized` says that the graph needs no more of it."""
+    # Not before the first load: a start would take a tenth longer.
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = card.threads or defaults.threads
     options.inter_op_num_threads = 1
