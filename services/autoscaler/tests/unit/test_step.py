@@ -121,6 +121,15 @@ def test_a_history_told_in_pieces_leads_to_the_same_decision() -> None:
     assert piece == whole
 
 
+def test_history_that_is_brought_in_later_is_learned_from() -> None:
+    spec, history = replace(SPEC, forecast_enabled=True), days(3)
+    story = Scenario(spec)
+    assert story.see(history[-1:], START, START).forecast_load is None
+    now = START + STEP
+    later = story.see(np.append(history, 5.0), now, now)
+    assert later.forecast_load is not None
+
+
 def test_a_clock_that_jumps_makes_the_memory_anew() -> None:
     spec, history = replace(SPEC, forecast_enabled=True), days(3)
     for jump in (timedelta(hours=1), -timedelta(hours=1)):

@@ -70,6 +70,7 @@ def _learn(spec: ScalerSpec, memory: Memory, seen: Observation) -> None:
         first = round(seen.until.timestamp() / seen.step.total_seconds() - len(seen.loads))
         memory.planner = Planner(terms, _PLANNED * spec.max_late_ratio, first // terms.steps)
         fresh = seen.loads
+        memory.since = seen.until - seen.step * len(seen.loads)
     # The planner counts a season as a day, and loads by its own seconds.
     memory.planner.see(fresh if spec.season == _DAY else fresh * (spec.season / _DAY))
     memory.until = seen.until
@@ -77,7 +78,10 @@ def _learn(spec: ScalerSpec, memory: Memory, seen: Observation) -> None:
 
 def _fresh(memory: Memory, seen: Observation) -> Loads | None:
     """The loads that are new; None where they do not follow on what is known, for the clock or the data jumped."""
-    if memory.until is None or seen.until is None:
+    if memory.until is None or memory.since is None or seen.until is None:
+        return None
+    if seen.until - seen.step * len(seen.loads) < memory.since - seen.step:
+        # History from before was brought in meanwhile.
         return None
     count = round((seen.until - memory.until) / seen.step)
     if count == 0:

@@ -94,8 +94,9 @@ class Memory:
 
     # Without forecasts: what would have been wanted lately, as (time, replicas).
     wanted: tuple[tuple[datetime, int], ...] = field(default_factory=tuple)
-    # With forecasts: what was learned from the loads up to `until`.
+    # With forecasts: what was learned from the loads from `since` up to `until`.
     planner: Planner | None = None
+    since: datetime | None = None
     until: datetime | None = None
 
 
