@@ -8,55 +8,25 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
-from weirworks.telemetry.v1 import telemetry_service_pb2
-from weirworks.telemetry.v1.series_pb2 import Sample, Series
-from weirworks_rpc import Call, Server, ServerOptions, Service
-from weirworks_rpc.errors import StoreUnavailable
+from weirworks_rpc import Server, ServerOptions
 from weirworks_testkit.running import serving, until
+from weirworks_testkit.telemetry import SaidTelemetry
 
 from tests.cluster.controlplane import ControlPlane
 from tests.conftest import ROOT
 
-TELEMETRY = telemetry_service_pb2.DESCRIPTOR.services_by_name["TelemetryService"]
 BASE = ROOT / "deploy" / "k8s" / "base" / "weirworks.yaml"
 _RBAC = ("Role", "RoleBinding", "ServiceAccount")
-
-
-class Telemetry:
-    """Says a load that tests set; None is an outage."""
-
-    def __init__(self) -> None:
-        self.load: float | None = 0.0
-
-    async def query_series(
-        self, request: telemetry_service_pb2.QuerySeriesRequest, _call: Call
-    ) -> telemetry_service_pb2.QuerySeriesResponse:
-        if self.load is None:
-            raise StoreUnavailable("postgres")
-        series = Series(model=request.model)
-        series.step.FromTimedelta(timedelta(seconds=1))
-        now = int(datetime.now(UTC).timestamp())
-        for second in range(now - 30, now):
-            sample = Sample(arrivals=self.load)
-            sample.start_time.seconds = second
-            series.samples.append(sample)
-        return telemetry_service_pb2.QuerySeriesResponse(series=series)
-
-    async def record_events(
-        self, request: telemetry_service_pb2.RecordEventsRequest, _call: Call
-    ) -> telemetry_service_pb2.RecordEventsResponse:
-        return telemetry_service_pb2.RecordEventsResponse(stored=len(request.events))
 
 
 class Scene:
     """One namespace. Everything that is asked of the cluster is asked by kubectl."""
 
-    def __init__(self, plane: ControlPlane, name: str, telemetry: Telemetry, address: str, folder: Path) -> None:
+    def __init__(self, plane: ControlPlane, name: str, telemetry: SaidTelemetry, address: str, folder: Path) -> None:
         self.plane = plane
         self.name = name
         self.telemetry = telemetry
@@ -184,8 +154,8 @@ class Scene:
 @asynccontextmanager
 async def scene(plane: ControlPlane, name: str, folder: Path) -> AsyncIterator[Scene]:
     """For the length of the `async with`."""
-    telemetry = Telemetry()
-    async with serving(Server([Service(TELEMETRY, telemetry)], ServerOptions())) as address:
+    telemetry = SaidTelemetry()
+    async with serving(Server([telemetry.service], ServerOptions())) as address:
         made = await asyncio.to_thread(Scene, plane, name, telemetry, address, folder)
         try:
             yield made

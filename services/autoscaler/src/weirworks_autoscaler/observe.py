@@ -32,7 +32,8 @@ class History:
 
     async def refresh(self, now: datetime) -> None:
         """Asks for what is new. Raises grpc.aio.AioRpcError; what is known stays."""
-        start = now - self._length if self.until is None else self.until - _LATE
+        # While nothing is known, all of it is asked for: it may be brought in later.
+        start = now - self._length if self.until is None or self._first is None else self.until - _LATE
         request = QuerySeriesRequest(model=self._model)
         request.start_time.FromDatetime(start)
         request.end_time.FromDatetime(now)

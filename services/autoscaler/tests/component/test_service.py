@@ -9,20 +9,17 @@ from kubernetes.aio import client
 from prometheus_client import CollectorRegistry
 from weirworks.autoscaler.v1 import autoscaler_service_pb2 as pb
 from weirworks.autoscaler.v1.autoscaler_service_pb2_grpc import AutoscalerServiceStub
-from weirworks.telemetry.v1 import telemetry_service_pb2
-from weirworks.telemetry.v1.event_pb2 import Event
-from weirworks.telemetry.v1.series_pb2 import Sample, Series
 from weirworks_autoscaler.app import AutoscalerApp
+from weirworks_autoscaler.observe import History
 from weirworks_autoscaler.providers.kubernetes import DeploymentTarget
 from weirworks_autoscaler.providers.local import LocalTarget
 from weirworks_autoscaler.providers.protocol import Size, TargetUnavailable
 from weirworks_autoscaler.settings import AutoscalerSettings, TargetSettings
-from weirworks_rpc import Call, Server, ServerOptions, Service, error_from_rpc, open_channel
-from weirworks_rpc.errors import StoreUnavailable
+from weirworks_rpc import Server, ServerOptions, error_from_rpc, open_channel
 from weirworks_testkit.kubernetes_api import FakeKubernetes, fake_kubernetes
 from weirworks_testkit.running import running, serving, until
+from weirworks_testkit.telemetry import SaidTelemetry
 
-TELEMETRY = telemetry_service_pb2.DESCRIPTOR.services_by_name["TelemetryService"]
 KEY = ("prod", "inference")
 TARGET = TargetSettings(
     name="inference",
@@ -34,37 +31,9 @@ TARGET = TargetSettings(
 )
 
 
-class Telemetry:
-    """A load that tests set, and the events that come back."""
-
-    def __init__(self) -> None:
-        self.load: float | None = 0.0
-        self.events: list[Event] = []
-
-    async def query_series(
-        self, request: telemetry_service_pb2.QuerySeriesRequest, _call: Call
-    ) -> telemetry_service_pb2.QuerySeriesResponse:
-        if self.load is None:
-            raise StoreUnavailable("postgres")
-        series = Series(model=request.model)
-        series.step.FromTimedelta(timedelta(seconds=1))
-        now = int(datetime.now(UTC).timestamp())
-        for second in range(now - 30, now):
-            sample = Sample(arrivals=self.load)
-            sample.start_time.seconds = second
-            series.samples.append(sample)
-        return telemetry_service_pb2.QuerySeriesResponse(series=series)
-
-    async def record_events(
-        self, request: telemetry_service_pb2.RecordEventsRequest, _call: Call
-    ) -> telemetry_service_pb2.RecordEventsResponse:
-        self.events += request.events
-        return telemetry_service_pb2.RecordEventsResponse(stored=len(request.events))
-
-
 @pytest.fixture
-def telemetry() -> Telemetry:
-    return Telemetry()
+def telemetry() -> SaidTelemetry:
+    return SaidTelemetry()
 
 
 @pytest.fixture
@@ -75,8 +44,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def stub(telemetry: Telemetry, folder: Path) -> AsyncIterator[AutoscalerServiceStub]:
-    async with serving(Server([Service(TELEMETRY, telemetry)], ServerOptions())) as where:
+async def stub(telemetry: SaidTelemetry, folder: Path) -> AsyncIterator[AutoscalerServiceStub]:
+    async with serving(Server([telemetry.service], ServerOptions())) as where:
         settings = AutoscalerSettings(
             telemetry=where,
             data_dir=folder,
@@ -95,7 +64,7 @@ def wanted(folder: Path) -> int:
 
 
 async def test_a_loop_resizes_reports_and_tells_telemetry(
-    stub: AutoscalerServiceStub, telemetry: Telemetry, folder: Path
+    stub: AutoscalerServiceStub, telemetry: SaidTelemetry, folder: Path
 ) -> None:
     telemetry.load = 35.0
     await until(lambda: wanted(folder) >= 4)
@@ -114,7 +83,7 @@ async def test_a_loop_resizes_reports_and_tells_telemetry(
 
 
 async def test_telemetry_that_is_away_changes_nothing(
-    stub: AutoscalerServiceStub, telemetry: Telemetry, folder: Path
+    stub: AutoscalerServiceStub, telemetry: SaidTelemetry, folder: Path
 ) -> None:
     telemetry.load = 35.0
     await until(lambda: wanted(folder) >= 4)
@@ -131,13 +100,24 @@ async def test_telemetry_that_is_away_changes_nothing(
 
 
 async def test_a_target_that_is_away_is_tried_again(
-    stub: AutoscalerServiceStub, telemetry: Telemetry, folder: Path
+    stub: AutoscalerServiceStub, telemetry: SaidTelemetry, folder: Path
 ) -> None:
     (folder / "desired").unlink()
     telemetry.load = 35.0
     await stub.ListScalers(pb.ListScalersRequest(), timeout=5)
     (folder / "desired").write_text("1")
     await until(lambda: wanted(folder) >= 4)
+
+
+async def test_history_that_comes_after_the_first_question_is_found(telemetry: SaidTelemetry) -> None:
+    telemetry.load, telemetry.reach = 5.0, 0
+    async with serving(Server([telemetry.service], ServerOptions())) as where, open_channel(where) as channel:
+        history = History(channel, "*", timedelta(hours=1), timedelta(0))
+        await history.refresh(datetime.now(UTC))
+        assert len(history.loads()) == 1
+        telemetry.reach = 600
+        await history.refresh(datetime.now(UTC))
+        assert len(history.loads()) >= 599
 
 
 @pytest.mark.parametrize(
