@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-
-import grpc
 
 from weirworks_autoscaler.instruments import Instruments
 from weirworks_autoscaler.providers.protocol import TargetUnavailable
@@ -20,26 +18,20 @@ class Loop:
 
     def __init__(self, scalers: Sequence[Scaler], interval: timedelta, instruments: Instruments) -> None:
         self._scalers = scalers
-        self._interval = interval.total_seconds()
+        self._interval = interval
         self._instruments = instruments
 
     async def run(self) -> None:
-        """Ticks at a fixed rate; a tick that takes longer delays the next."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            started = clock()
-            for scaler in self._scalers:
-                await self._tick(scaler)
-            await asyncio.sleep(max(0.0, self._interval - (clock() - started)))
+        await every(self._interval, self._all)
+
+    async def _all(self) -> None:
+        for scaler in self._scalers:
+            await self._tick(scaler)
 
     async def _tick(self, scaler: Scaler) -> None:
         now = datetime.now(UTC)
         name = scaler.spec.name
-        try:
-            await scaler.history.refresh(now)
-        except grpc.aio.AioRpcError as error:
-            # The decision sees how old its data is and keeps the count once that is too old.
-            log.warning("no history", extra={"scaler": name, "code": error.code().name})
+        await scaler.refresh(now)
         try:
             entry = await scaler.tick(now)
         except TargetUnavailable as error:
@@ -47,3 +39,12 @@ class Loop:
             self._instruments.decisions.labels(name, "TargetUnavailable").inc()
             return
         report(self._instruments, name, entry.decision)
+
+
+async def every(interval: timedelta, tick: Callable[[], Awaitable[None]]) -> None:
+    """Ticks at a fixed rate until cancelled; a tick that takes longer delays the next."""
+    clock = asyncio.get_running_loop().time
+    while True:
+        started = clock()
+        await tick()
+        await asyncio.sleep(max(0.0, interval.total_seconds() - (clock() - started)))

@@ -1,6 +1,7 @@
 """One scaler: its spec, its target, its history and what it decided."""
 
 import asyncio
+import logging
 import math
 import uuid
 from collections import deque
@@ -8,16 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import grpc
 from weirworks.telemetry.v1.event_pb2 import Event, ScalingEvent
 from weirworks_observe.outbox import EventSink
 
 from weirworks_autoscaler.core.forecast.choice import forecast
-from weirworks_autoscaler.core.step import decide
+from weirworks_autoscaler.core.step import decide, unlearned
 from weirworks_autoscaler.core.types import Decision, Forecast, Memory, Observation, ScalerSpec
 from weirworks_autoscaler.observe import History
 from weirworks_autoscaler.providers.protocol import Size, Target
 
+log = logging.getLogger(__name__)
 _KEPT = 1_000
+# Steps to learn from that are too many for the event loop.
 _MANY = 1_000
 _SHOWN_QUANTILE = 0.95
 
@@ -50,6 +54,13 @@ class Scaler:
         await self.look()
         return await self.act(await self.decide(now), now)
 
+    async def refresh(self, now: datetime) -> None:
+        """Asks telemetry for what is new; where it is away, the decision sees how old its data is."""
+        try:
+            await self.history.refresh(now)
+        except grpc.aio.AioRpcError as error:
+            log.warning("no history", extra={"scaler": self.spec.name, "code": error.code().name})
+
     async def look(self) -> Size:
         """The target's size. Raises TargetUnavailable."""
         self.size = await self.target.size()
@@ -58,7 +69,7 @@ class Scaler:
     async def decide(self, now: datetime) -> Decision:
         """The decision on what is known of the load and of the target."""
         seen = Observation(self.history.loads(), self.history.step, self.history.until, self.size.replicas)
-        if self.memory.until is None and len(seen.loads) > _MANY:
+        if self.spec.forecast_enabled and unlearned(self.memory, seen) > _MANY:
             # Days of history take seconds to learn from; the loop has other scalers.
             self.memory, decision = await asyncio.to_thread(decide, self.spec, self.memory, seen, now)
         else:

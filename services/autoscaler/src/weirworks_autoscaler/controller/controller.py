@@ -13,6 +13,7 @@ from weirworks_autoscaler.controller.managed import MakeScaler, Managed
 from weirworks_autoscaler.controller.reconcile import Reconciler, conflicts
 from weirworks_autoscaler.controller.resource import InvalidResource, outline, parse
 from weirworks_autoscaler.instruments import Instruments
+from weirworks_autoscaler.loop import every
 from weirworks_autoscaler.providers.kubernetes import ERRORS
 from weirworks_autoscaler.reporting import forget, report
 from weirworks_autoscaler.scaler import Scaler
@@ -75,11 +76,7 @@ class Controller:
 
     async def _tick(self) -> None:
         await self._listed.wait()
-        clock = asyncio.get_running_loop().time
-        while True:
-            started = clock()
-            await self._all()
-            await asyncio.sleep(max(0.0, self._interval.total_seconds() - (clock() - started)))
+        await every(self._interval, self._all)
 
     async def _all(self) -> None:
         try:

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import grpc
-
 from weirworks_autoscaler.controller.cluster import Cluster
 from weirworks_autoscaler.controller.managed import Managed
 from weirworks_autoscaler.controller.status import Facts, changed, conditions, status
@@ -43,11 +41,7 @@ class Reconciler:
 
     async def _decided(self, managed: Managed, facts: Facts, leads: bool, now: datetime) -> Facts:
         scaler, resource = managed.scaler, managed.resource
-        try:
-            await scaler.history.refresh(now)
-        except grpc.aio.AioRpcError as error:
-            # The decision sees how old its data is and keeps the count once that is too old.
-            log.warning("no history", extra={"scaler": _name(managed), "code": error.code().name})
+        await scaler.refresh(now)
         try:
             size = await scaler.look()
         except TargetUnavailable as error:

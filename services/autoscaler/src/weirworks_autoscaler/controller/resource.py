@@ -77,11 +77,7 @@ def parse(item: Mapping[str, Any], lag: timedelta, interval: timedelta) -> Resou
         interval=interval,
     )
     return Resource(
-        namespace=meta["namespace"],
-        name=meta["name"],
-        uid=meta.get("uid", ""),
-        generation=int(meta.get("generation") or 0),
-        created=meta.get("creationTimestamp") or "",
+        **_identity(meta),
         target=reference["name"],
         spec=made,
         paused=bool(spec.get("paused", False)),
@@ -95,11 +91,7 @@ def outline(item: Mapping[str, Any]) -> Resource:
     """What can be said of a resource whose spec is against the rules: whose it is."""
     meta = item["metadata"]
     return Resource(
-        namespace=meta["namespace"],
-        name=meta["name"],
-        uid=meta.get("uid", ""),
-        generation=int(meta.get("generation") or 0),
-        created=meta.get("creationTimestamp") or "",
+        **_identity(meta),
         target="",
         spec=ScalerSpec(name=f"{meta['namespace']}/{meta['name']}", model="*"),
         paused=True,
@@ -107,6 +99,16 @@ def outline(item: Mapping[str, Any]) -> Resource:
         fallback=None,
         fallback_after=timedelta(0),
     )
+
+
+def _identity(meta: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "namespace": meta["namespace"],
+        "name": meta["name"],
+        "uid": meta.get("uid", ""),
+        "generation": int(meta.get("generation") or 0),
+        "created": meta.get("creationTimestamp") or "",
+    }
 
 
 def _pinned(annotations: Mapping[str, str]) -> int | None:

@@ -52,7 +52,7 @@ def conditions(facts: Facts) -> list[tuple[str, bool, str, str]]:
 
 def status(facts: Facts, before: Mapping[str, Any], now: datetime) -> Status:
     """The whole status; transition times stay where a condition stayed as it was."""
-    decision, size, spec = facts.decision, facts.size, facts.spec
+    decision, size = facts.decision, facts.size
     fresh: Status = {"observedGeneration": facts.generation}
     if size is not None:
         fresh |= {"replicas": size.replicas, "readyReplicas": size.ready}
@@ -66,8 +66,6 @@ def status(facts: Facts, before: Mapping[str, Any], now: datetime) -> Status:
         fresh |= {"reason": facts.held[0], "message": facts.held[1]}
     elif facts.invalid:
         fresh |= {"reason": "InvalidSpec", "message": facts.invalid}
-    if spec is not None:
-        fresh["target"] = before.get("target", "")
     scaled = facts.scaled.isoformat(timespec="seconds") if facts.scaled else before.get("lastScaleTime")
     if scaled:
         fresh["lastScaleTime"] = scaled

@@ -61,6 +61,12 @@ def workload(spec: ScalerSpec, step: timedelta) -> Workload:
     )
 
 
+def unlearned(memory: Memory, seen: Observation) -> int:
+    """Steps that a decision would have to learn from; all of them where the memory is made anew."""
+    fresh = _fresh(memory, seen)
+    return len(seen.loads) if fresh is None else len(fresh)
+
+
 def _learn(spec: ScalerSpec, memory: Memory, seen: Observation) -> None:
     """Takes in what is new in the observation, or makes the memory anew from all of it."""
     assert seen.until is not None
